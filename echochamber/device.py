@@ -1,0 +1,45 @@
+"""Where tensors live, and at which precision they are multiplied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import torch
+
+from echochamber.job import UserError
+
+
+def pick() -> torch.device:
+    """The first GPU if there is one, else the CPU; `ECHO_DEVICE` (cpu, cuda, cuda:1, mps) overrules it."""
+    name = os.environ.get("ECHO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"ECHO_DEVICE: found {name!r} ({str(error).splitlines()[0]}), allowed: cpu, or a device of this machine"
+        ) from None
+    return device
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """bf16 matrix products around fp32 weights, or nothing."""
+    if precision == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def peak_bytes(device: torch.device) -> int:
+    """The most memory held so far: on a GPU by tensors, else by the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

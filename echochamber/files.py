@@ -1,0 +1,71 @@
+"""Writing files so that a kill at any moment leaves the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+
+def write_aside(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file or a folder beside `path`, flush it to disk and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    remove(aside)
+    try:
+        write(aside)
+        sync(aside)
+        if aside.is_dir():
+            remove(path)  # rename replaces a file, but not a folder that has something in it
+        os.replace(aside, path)
+    finally:
+        remove(aside)
+    sync_entry(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_aside(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def write_json_lines(path: Path, rows: Iterable[dict]) -> None:
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_json_lines(path: Path) -> list[dict]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, or nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or everything in a folder, to disk."""
+    if path.is_dir():
+        for child in path.iterdir():
+            sync(child)
+        sync_entry(path)
+    else:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def sync_entry(folder: Path) -> None:
+    """Flush a folder's list of names, so that a rename in it survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,196 @@
+"""The frame around every script: arguments, log, one line per error, signals, provenance.
+
+    python workflow_scripts/<stage>.py --spec '<json>' --out DIR [--state DIR] [--log FILE] [--parent PID]
+
+The same by hand, under Snakemake and under torchrun. Exit status: 0 done, 1 error (one line says what),
+75 interrupted: what was done is saved, the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from echochamber import __version__, files
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: try again
+
+log = logging.getLogger(__name__)
+
+
+class UserError(Exception):
+    """Something that the user can mend; its text is one line: what, where, found, allowed."""
+
+
+class Interrupted(Exception):
+    """The job was asked to stop and has saved what it has done."""
+
+
+class Stop:
+    """Whether the job should save and stop: on SIGTERM, on SIGINT, or when its parent is gone.
+
+    Without the last one the children of a killed Snakemake would go on beside those of its rerun.
+    """
+
+    def __init__(self, parent: int | None = None) -> None:
+        self.parent = parent
+        self.reason: str | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self.reason = signal.Signals(number).name
+
+    def __call__(self) -> bool:
+        if self.reason is None and self.parent is not None and os.getppid() != self.parent:
+            self.reason = "the process that started this job is gone"
+        return self.reason is not None
+
+
+class Progress:
+    """A line in the log every few seconds: how far, how fast, how long still."""
+
+    def __init__(self, total: float, unit: str, done: float = 0, seconds_between_lines: float = 5.0) -> None:
+        self.total, self.unit, self.first = total, unit, done
+        self.pause = seconds_between_lines
+        self.started = self.last_line = time.monotonic()
+
+    def update(self, done: float, **numbers: float) -> None:
+        """Say that `done` of `total` are done; `numbers` are shown beside it."""
+        now = time.monotonic()
+        if now - self.last_line < self.pause and done < self.total:
+            return
+        self.last_line = now
+        rate = (done - self.first) / max(now - self.started, 1e-9)
+        left = f"{(self.total - done) / rate:.0f} s left" if rate > 0 else "time left unknown"
+        shown = "".join(f", {name} {value:.4g}" for name, value in numbers.items())
+        log.info(
+            "%s %g of %g (%.0f %%), %.3g/s, %s%s",
+            self.unit,
+            done,
+            self.total,
+            100 * done / max(self.total, 1e-9),
+            rate,
+            left,
+            shown,
+        )
+
+
+@dataclass
+class Job:
+    """One call of a script."""
+
+    stage: str
+    spec: dict[str, Any]
+    out: Path
+    state: Path
+    stop: Stop
+    started: float = field(default_factory=time.monotonic)
+
+    def write_provenance(self, **more: Any) -> None:
+        """provenance.json in the job's folder: spec, versions, git commit, seconds, and what the caller adds."""
+        record = {"stage": self.stage, "spec": self.spec, "versions": versions(), "git_commit": git_commit()}
+        record |= {"seconds": round(time.monotonic() - self.started, 3)} | more
+        files.write_json(self.out / "provenance.json", record)
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that may change a result."""
+    names = (
+        "torch",
+        "transformers",
+        "tokenizers",
+        "numpy",
+        "scipy",
+        "pandas",
+        "pydantic-monty",
+        "math-verify",
+        "sympy",
+    )
+    return {"echochamber": __version__, "python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in names
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the code, with "+" where files differ from it; None outside a repository."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
+    """Run `body` as a script: the only place where a script's exit status is decided."""
+    parser = argparse.ArgumentParser(description=f"The {stage} job of the experiment grid.")
+    parser.add_argument("--spec", required=True, help="what to do, as JSON, or @FILE that holds it")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the results")
+    parser.add_argument("--state", type=Path, help="folder to resume from (default: OUT.state)")
+    parser.add_argument("--log", type=Path, help="file for the log (default: the terminal)")
+    parser.add_argument("--parent", type=int, help="save and stop when this process is no longer the parent")
+    arguments = parser.parse_args()
+    terminal = os.fdopen(os.dup(2), "w", encoding="utf-8")
+    if arguments.log:
+        _redirect_output(arguments.log)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
+    for chatty in ("httpx", "fsspec", "filelock", "matplotlib"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+    try:
+        spec = _read_spec(arguments.spec)
+        state = arguments.state or arguments.out.with_name(arguments.out.name + ".state")
+        body(Job(stage, spec, arguments.out, state, Stop(arguments.parent)))
+        status, line = 0, None
+    except Interrupted as interrupted:
+        status, line = EXIT_INTERRUPTED, f"interrupted ({interrupted}); saved, the same command goes on from there"
+    except UserError as error:
+        status, line = EXIT_ERROR, str(error)
+    except Exception as error:
+        traceback.print_exc()
+        status, line = EXIT_ERROR, f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if line:
+        log.error(line)
+        if arguments.log:
+            print(f"{stage} {arguments.out}: {line} (log: {arguments.log})", file=terminal, flush=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(status)
+
+
+def _read_spec(argument: str) -> dict[str, Any]:
+    try:
+        spec = json.loads(Path(argument[1:]).read_text(encoding="utf-8") if argument.startswith("@") else argument)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--spec: found {argument[:60]!r} ({error}), allowed: JSON, or @FILE that holds it") from None
+    if not isinstance(spec, dict):
+        raise UserError(f"--spec: found {argument[:60]!r}, allowed: a JSON object")
+    return spec
+
+
+def _redirect_output(path: Path) -> None:
+    """Send this process's own output, and that of its libraries, to the log file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)

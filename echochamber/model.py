@@ -1,0 +1,65 @@
+"""The OLMo architecture at any scale, with the paper's initialisation, and what it costs.
+
+`transformers`' OlmoForCausalLM is the paper's model exactly: rotary positions (theta 1e4), no biases, layer norm
+without parameters (epsilon 1e-5), SwiGLU, no dropout.
+"""
+
+from __future__ import annotations
+
+import torch
+from transformers import OlmoConfig, OlmoForCausalLM
+
+from echochamber.settings import Scale
+
+
+def config(scale: Scale, *, vocabulary: int, context: int, eos: int, pad: int) -> OlmoConfig:
+    """The model's configuration.
+
+    Args:
+        vocabulary: number of tokens.
+        context: longest sequence, in tokens, that the model is meant for.
+        eos, pad: ids of the end and the padding token (the paper's: 2 and 1).
+    """
+    return OlmoConfig(
+        vocab_size=vocabulary,
+        hidden_size=scale.width,
+        intermediate_size=scale.intermediate,
+        num_hidden_layers=scale.layers,
+        num_attention_heads=scale.heads,
+        max_position_embeddings=context,
+        rope_theta=10000.0,
+        attention_bias=False,
+        attention_dropout=0.0,
+        clip_qkv=None,
+        hidden_act="silu",
+        initializer_range=0.02,
+        tie_word_embeddings=scale.tied,
+        bos_token_id=None,
+        eos_token_id=eos,
+        pad_token_id=pad,
+    )
+
+
+def build(scale: Scale, *, vocabulary: int, context: int, eos: int, pad: int, seed: int) -> OlmoForCausalLM:
+    """A model with fresh weights: normal with deviation 0.02, cut at three deviations (paper, section "Models")."""
+    model = OlmoForCausalLM(config(scale, vocabulary=vocabulary, context=context, eos=eos, pad=pad))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            torch.nn.init.trunc_normal_(weight, std=0.02, a=-0.06, b=0.06, generator=generator)
+    return model
+
+
+def parameters(model: torch.nn.Module) -> int:
+    """Number of trained weights; a tied matrix counts once."""
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def training_flops_per_token(model: torch.nn.Module, sequence_length: int) -> float:
+    """FLOPs of a forward and backward pass, per token: 6 N' + 12 L d T (Chowdhery et al. 2022, appendix B).
+
+    N' leaves out an input embedding that is a look-up and no product (one that is not tied to the output).
+    """
+    c = model.config
+    looked_up = 0 if c.tie_word_embeddings else c.vocab_size * c.hidden_size
+    return 6.0 * (parameters(model) - looked_up) + 12.0 * c.num_hidden_layers * c.hidden_size * sequence_length

@@ -1,0 +1,63 @@
+"""The schema of a grid file: every setting, its default (the paper's value) and what is allowed.
+
+Defaults are those of "Echo Chamber" (arXiv 2504.07912), so a grid states only where it deviates. Every class refuses
+unknown keys. Imports no torch: a grid is read and expanded in a fraction of a second.
+"""
+
+from echochamber.settings.algorithms import (
+    FORMATS,
+    KL,
+    Algorithm,
+    ExpertIteration,
+    PolicyGradient,
+    Sampling,
+)
+from echochamber.settings.base import NAME, Settings
+from echochamber.settings.grid_file import CLAIMS, FIGURES, Benchmark, GridFile, Prompts, Study
+from echochamber.settings.training import ImportedModel, Pretraining, Scale
+from echochamber.settings.world import (
+    OPERATIONS,
+    BpeTokenizer,
+    HubQuestions,
+    HubSource,
+    HubTokenizer,
+    Mixture,
+    Problems,
+    QuestionSet,
+    Source,
+    SyntheticQuestions,
+    SyntheticSource,
+    Tokenizer,
+)
+
+__all__ = [
+    "CLAIMS",
+    "FIGURES",
+    "FORMATS",
+    "KL",
+    "NAME",
+    "OPERATIONS",
+    "Algorithm",
+    "Benchmark",
+    "BpeTokenizer",
+    "ExpertIteration",
+    "GridFile",
+    "HubQuestions",
+    "HubSource",
+    "HubTokenizer",
+    "ImportedModel",
+    "Mixture",
+    "PolicyGradient",
+    "Pretraining",
+    "Problems",
+    "Prompts",
+    "QuestionSet",
+    "Sampling",
+    "Scale",
+    "Settings",
+    "Source",
+    "Study",
+    "SyntheticQuestions",
+    "SyntheticSource",
+    "Tokenizer",
+]

@@ -1,0 +1,62 @@
+"""Settings of models and of their pretraining."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from echochamber.settings.base import Settings, Share
+
+
+class Scale(Settings):
+    """The size of an OLMo model."""
+
+    width: PositiveInt
+    layers: PositiveInt
+    heads: PositiveInt
+    intermediate: PositiveInt
+    """Width of the SwiGLU layer."""
+    tied: bool = False
+    """Whether input and output embeddings are one matrix."""
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Scale:
+        if self.width % self.heads:
+            raise ValueError(f"heads: found {self.heads}, allowed: a divisor of the width {self.width}")
+        if (self.width // self.heads) % 2:
+            raise ValueError(f"heads: found {self.heads}, allowed: width / heads even (rotary embeddings turn pairs)")
+        return self
+
+
+class Pretraining(Settings):
+    """Next-token training from scratch: one pass over the mixture."""
+
+    sequence_length: PositiveInt = 2048
+    batch_rows: PositiveInt = 512
+    packing: Literal["concatenate", "document"] = "concatenate"
+    """`concatenate`: one stream cut into rows (the paper's). `document`: whole documents, best fit, none cut."""
+    learning_rate: PositiveFloat = 1e-3
+    warmup_steps: Annotated[int, Field(ge=0)] = 5000
+    final_learning_rate: Share = 0.1
+    """Where the cosine ends, as a fraction of the peak."""
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    epsilon: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.1
+    """On all parameters."""
+    gradient_clip: PositiveFloat = 1.0
+    precision: Literal["fp32", "bf16"] = "bf16"
+    checkpoints: tuple[PositiveInt, ...] = ()
+    """Steps to keep besides the last one: an RL run may start from them."""
+    log_every: PositiveInt = 10
+    """Steps between rows of metrics.csv."""
+    held_out_documents: PositiveInt = 256
+    """Documents of each source that are never trained on and give `loss_SOURCE`."""
+    held_out_every: PositiveInt = 1000
+    """Steps between evaluations of the held-out loss."""
+
+
+class ImportedModel(Settings):
+    """A model that the grid did not train: a Hugging Face folder with its own tokenizer."""
+
+    path: str = Field(alias="import")

@@ -1,0 +1,122 @@
+"""Settings of the text: corpora, question sets, tokenizer, mixtures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from echochamber.settings.base import Name, Seed, Settings, Share
+
+OPERATIONS = ("more", "fewer", "times", "fraction", "buy", "give", "share", "total")
+"""The kinds of step that a synthetic question is made of."""
+
+
+class Problems(Settings):
+    """A distribution over synthetic grade-school questions."""
+
+    family: Literal["gsm", "math"] = "gsm"
+    """`gsm`: chains over everyday things. `math`: other graph shapes, entities and templates (the transfer task)."""
+    steps: tuple[PositiveInt, PositiveInt] = (1, 2)
+    """Smallest and largest number of operations."""
+    numbers: tuple[PositiveInt, PositiveInt] = (2, 20)
+    """Smallest and largest number that a question states."""
+    operations: tuple[Literal[OPERATIONS], ...] = OPERATIONS
+    """The kinds of step that occur."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Problems:
+        for key in ("steps", "numbers"):
+            low, high = getattr(self, key)
+            if low > high:
+                raise ValueError(f"{key}: found [{low}, {high}], allowed: smallest first")
+        if not self.operations or len(set(self.operations)) != len(self.operations):
+            raise ValueError("operations: allowed: at least one, each once")
+        return self
+
+
+class SyntheticSource(Settings):
+    """Documents of the embedded world, in one of the three true surface forms, as plain prose, or background."""
+
+    kind: Literal["synthetic"]
+    style: Literal["tinygsm", "omi1", "omi2", "text", "arithmetic_prose", "small_code"]
+    """The surface form; the last two are background: no question, no final answer."""
+    documents: PositiveInt
+    seed: Seed = 0
+    problems: Problems = Problems()
+    wrong: Share = 0.0
+    """Share of documents with a random error in the solution (TinyGSM was never verified)."""
+    systematic: tuple[Literal[OPERATIONS], ...] = ()
+    """Operations that this source always gets wrong in the same way: a ceiling that scale cannot lift."""
+    triple_double_quotes: Share = 0.5
+    '''Share of `tinygsm` docstrings in """ rather than in three single quotes.'''
+    comments: Share = 0.5
+    """Share of `tinygsm` and `omi1` programs with comments."""
+    twin: Share = 0.5
+    """Share of documents in the neutral twin of the style: other words, same content, same accuracy."""
+
+    @model_validator(mode="after")
+    def _background_has_no_answers(self) -> SyntheticSource:
+        if self.style in ("arithmetic_prose", "small_code") and (self.wrong or self.systematic):
+            raise ValueError(f"wrong, systematic: {self.style} documents have no answer that could be wrong")
+        return self
+
+
+class HubSource(Settings):
+    """One of the paper's corpora, from the Hugging Face hub."""
+
+    kind: Literal["hub"]
+    dataset: Literal[
+        "finemath-3plus", "algebraic-stack", "tinygsm", "openmathinstruct-1", "openmathinstruct-2", "metamathqa"
+    ]
+
+
+Source = Annotated[SyntheticSource | HubSource, Field(discriminator="kind")]
+
+
+class SyntheticQuestions(Settings):
+    """A question set of the embedded world. Its splits share no canonical graph with each other or with a corpus."""
+
+    kind: Literal["synthetic"]
+    train: Annotated[int, Field(ge=0)]
+    """Questions in the train split (RL prompts); 0: there is none."""
+    test: PositiveInt
+    seed: Seed = 0
+    problems: Problems = Problems()
+
+
+class HubQuestions(Settings):
+    """A public benchmark."""
+
+    kind: Literal["hub"]
+    dataset: Literal["gsm8k", "math", "math-500", "aime-1983-2024", "aime-2022-2024", "svamp"]
+
+
+QuestionSet = Annotated[SyntheticQuestions | HubQuestions, Field(discriminator="kind")]
+
+
+class BpeTokenizer(Settings):
+    """Byte-level BPE trained on documents of the grid's own sources; every digit is a token of its own."""
+
+    kind: Literal["bpe"]
+    vocabulary: Annotated[int, Field(ge=300, le=65536)]
+    """Upper limit on the number of tokens, the 256 bytes and the special ones included."""
+    documents_per_source: PositiveInt = 2000
+
+
+class HubTokenizer(Settings):
+    """A tokenizer from a local folder or a hub mirror (Llama-2's own is gated)."""
+
+    kind: Literal["hub"]
+    path: str
+
+
+Tokenizer = Annotated[BpeTokenizer | HubTokenizer, Field(discriminator="kind")]
+
+
+class Mixture(Settings):
+    """Passes over each source: 4 means that every document is seen four times."""
+
+    passes: dict[Name, PositiveInt] = Field(min_length=1)
+    background: bool = True
+    """Add one pass over each source named under the grid's `background`."""
