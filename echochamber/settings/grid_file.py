@@ -94,12 +94,12 @@ class GridFile(Settings):
     background: tuple[Name, ...] = ()
     """Sources added once to each mixture with `background: true`."""
     question_sets: dict[Name, QuestionSet] = Field(min_length=1)
-    mixtures: dict[Name, Mixture] = {}
-    scales: dict[Name, Scale] = {}
+    mixtures: dict[Name, Mixture] = Field(default_factory=dict)
+    scales: dict[Name, Scale] = Field(default_factory=dict)
     pretraining: Pretraining = Pretraining()
-    models: dict[Name, ImportedModel] = {}
-    algorithms: dict[Name, Algorithm] = {}
-    prompts: dict[Name, Prompts] = {}
+    models: dict[Name, ImportedModel] = Field(default_factory=dict)
+    algorithms: dict[Name, Algorithm] = Field(default_factory=dict)
+    prompts: dict[Name, Prompts] = Field(default_factory=dict)
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     studies: dict[Name, Study] = Field(min_length=1)
 
