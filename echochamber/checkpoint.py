@@ -26,9 +26,25 @@ from echochamber import files
 
 log = logging.getLogger(__name__)
 
+SECONDS_BETWEEN_SAVES = float(os.environ.get("ECHO_SECONDS_BETWEEN_SAVES", "60"))
+"""How often a trainer saves what it resumes from. When it saves changes no result."""
+
 
 def step_name(step: int) -> str:
     return f"step_{step:08d}"
+
+
+def start_afresh_unless_same(folder: Path, spec: dict[str, Any]) -> None:
+    """Empty a state folder (but for its lock) that another spec has left behind, and mark it with this one."""
+    owner = folder / "spec.json"
+    text = json.dumps(spec, sort_keys=True)
+    if owner.exists() and owner.read_text(encoding="utf-8") == text:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        if left.name != "LOCK":
+            files.remove(left)
+    files.write_text(owner, text)
 
 
 class TrainingState:
@@ -37,12 +53,7 @@ class TrainingState:
     def __init__(self, folder: Path, spec: dict[str, Any]) -> None:
         """Open `folder`; whatever another spec has left there is removed."""
         self.folder = folder
-        owner = folder / "spec.json"
-        text = json.dumps(spec, sort_keys=True)
-        if not owner.exists() or owner.read_text(encoding="utf-8") != text:
-            for name in ("latest", "previous", "checkpoints", "spec.json"):
-                files.remove(folder / name)
-            files.write_text(owner, text)
+        start_afresh_unless_same(folder, spec)
 
     def save(self, state: dict[str, Any]) -> None:
         """Write tensors and plain values; the last one saved becomes `previous`. Atomic at every step.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
+import sys
 
 import torch
 
@@ -34,12 +36,19 @@ def name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX 4090": 165e12, "V100": 125e12}
+"""Dense bf16 FLOPs per second from the makers' data sheets (fp16 for the V100)."""
+
+
+def mfu(flops_per_second: float, device: torch.device) -> float | None:
+    """Share of the device's peak that the model's own FLOPs use; None where the peak is not known."""
+    peak = next((peak for known, peak in PEAK_FLOPS.items() if known in name(device)), None)
+    return flops_per_second / peak if peak else None
+
+
 def peak_bytes(device: torch.device) -> int:
     """The most memory held so far: on a GPU by tensors, else by the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    import resource
-    import sys
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

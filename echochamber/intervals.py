@@ -1,6 +1,6 @@
 """Intervals and tests, each for the source of variation that it is about. Pure: numpy and scipy.
 
-Within a seed the questions vary: `question_interval`, BCa over questions or Wilson near 0 and 1. Over seeds:
+Within a seed the questions vary: `question_intervals`, BCa over questions or Wilson near 0 and 1. Over seeds:
 `t_interval` on one estimate a seed (a percentile bootstrap of 3 seeds covers 75 %, so there is none here). Where
 both vary and every seed answered the same questions: `crossed_interval`. Two models on the same questions:
 `paired_interval`. What each covers is simulated in `tests/unit/test_metrics.py`, which prints the table.
@@ -32,7 +32,7 @@ class Interval(NamedTuple):
 
 
 def wilson(successes: np.ndarray | float, n: np.ndarray | float, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's score interval of a proportion (Wilson 1927): the two ends, NaN for n = 0. successes may be fractional."""
+    """Wilson's score interval of a proportion (Wilson 1927): both ends, NaN for n = 0. successes may be fractional."""
     successes, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
     z = stats.norm.ppf(0.5 + level / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -91,8 +91,9 @@ def bca(
         )  # NaN (an empty denominator) sorts last
     usable = np.isfinite(drawn).sum(0)
     below = ((drawn < estimate - 1e-12).sum(0) + (drawn <= estimate + 1e-12).sum(0)) / 2
-    pull = np.nanmean(left_out, axis=0) - left_out
-    pull = np.where(np.isfinite(pull), pull, 0.0)
+    known = np.isfinite(left_out)
+    middle = np.where(known, left_out, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    pull = np.where(known, middle - left_out, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = stats.norm.ppf(np.clip(below / usable, 1 / (usable + 1), usable / (usable + 1)))
         skew = (pull**3).sum(0) / (6 * (pull**2).sum(0) ** 1.5)

@@ -6,9 +6,20 @@ without parameters (epsilon 1e-5), SwiGLU, no dropout.
 
 from __future__ import annotations
 
-import torch
-from transformers import OlmoConfig, OlmoForCausalLM
+from pathlib import Path
+from typing import Any
 
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    OlmoConfig,
+    OlmoForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from echochamber.job import UserError
 from echochamber.settings import Scale
 
 
@@ -63,3 +74,42 @@ def training_flops_per_token(model: torch.nn.Module, sequence_length: int) -> fl
     c = model.config
     looked_up = 0 if c.tie_word_embeddings else c.vocab_size * c.hidden_size
     return 6.0 * (parameters(model) - looked_up) + 12.0 * c.num_hidden_layers * c.hidden_size * sequence_length
+
+
+def find(place: dict[str, Any]) -> Path:
+    """The folder of one model, from a spec's {"model": folder} or {"checkpoints": folder, "step": N or "last"}."""
+    if "model" in place:
+        return Path(place["model"])
+    return checkpoints(place | {"steps": [place["step"]]})[0][1]
+
+
+def checkpoints(place: dict[str, Any]) -> list[tuple[int, Path]]:
+    """(step, folder) of the checkpoints that a spec names, by step.
+
+    `steps` is a list of numbers and "last", or None for all of them. An imported model has the one step 0.
+    """
+    if "model" in place:
+        return [(0, Path(place["model"]))]
+    folder = Path(place["checkpoints"])
+    found = {int(path.name.removeprefix("step_")): path for path in sorted(folder.glob("step_*"))}
+    steps = list(found) if place["steps"] is None else place["steps"]
+    wanted = [max(found, default=0) if step == "last" else step for step in steps]
+    missing = [step for step in wanted if step not in found]
+    if missing or not wanted:
+        raise UserError(f"{folder}: found steps {sorted(found)}, wanted {missing or 'any'}")
+    return [(step, found[step]) for step in sorted(set(wanted))]
+
+
+def load(folder: Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A causal language model in fp32 and its tokenizer, from a Hugging Face folder."""
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise UserError(f"{folder}: no model there ({line}), allowed: a Hugging Face folder of a causal LM") from None
+    if tokenizer.eos_token_id is None:
+        raise UserError(f"{folder}: its tokenizer has no end token, allowed: one that has")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer

@@ -113,6 +113,7 @@ class GridFile(Settings):
                     )
 
         check("background", self.background, self.corpora)
+        check("tokenizer.sources", getattr(self.tokenizer, "sources", ()), self.corpora)
         for name, mixture in self.mixtures.items():
             check(f"mixtures.{name}.passes", tuple(mixture.passes), self.corpora)
             twice = sorted(set(mixture.passes) & set(self.background)) if mixture.background else []
@@ -125,6 +126,7 @@ class GridFile(Settings):
             check(f"prompts.{name}.questions", (prompts.questions,), self.question_sets)
         for name, benchmark in self.benchmarks.items():
             check(f"benchmarks.{name}.questions", (benchmark.questions,), self.question_sets)
+        self._enough_questions()
         for name, study in self.studies.items():
             for key in ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks"):
                 check(f"studies.{name}.{key}", getattr(study, key), getattr(self, key))
@@ -134,3 +136,17 @@ class GridFile(Settings):
                     f"allowed: a step of pretraining.checkpoints {list(self.pretraining.checkpoints)}"
                 )
         return self
+
+    def _enough_questions(self) -> None:
+        """Refuse a prompt set or a benchmark that asks for more than its split of a synthetic set will hold."""
+        for group, split in (("prompts", "train"), ("benchmarks", "test")):
+            for name, settings in getattr(self, group).items():
+                questions = self.question_sets[settings.questions]
+                if questions.kind != "synthetic":
+                    continue
+                there = getattr(questions, split)
+                if not there or (settings.count or 0) > there:
+                    raise ValueError(
+                        f"{group}.{name}.count: found {settings.count or 'all'}, "
+                        f"allowed: up to the {there} of question_sets.{settings.questions}.{split}"
+                    )

@@ -11,6 +11,9 @@ from echochamber.settings.base import Name, Seed, Settings, Share
 OPERATIONS = ("more", "fewer", "times", "fraction", "buy", "give", "share", "total")
 """The kinds of step that a synthetic question is made of."""
 
+MAX_STEPS = 7
+"""The largest number of steps: each may name one more person or box, and names are few so that small models learn them."""
+
 
 class Problems(Settings):
     """A distribution over synthetic grade-school questions."""
@@ -18,9 +21,10 @@ class Problems(Settings):
     family: Literal["gsm", "math"] = "gsm"
     """`gsm`: chains over everyday things. `math`: other graph shapes, entities and templates (the transfer task)."""
     steps: tuple[PositiveInt, PositiveInt] = (1, 2)
-    """Smallest and largest number of operations."""
+    """Smallest and largest number of operations; at most 7."""
     numbers: tuple[PositiveInt, PositiveInt] = (2, 20)
-    """Smallest and largest number that a question states."""
+    """Smallest and largest amount that a question states. Factors and parts are 2 to 5, and no quantity exceeds 5 times
+    the largest amount (10 times for the final total of `math`)."""
     operations: tuple[Literal[OPERATIONS], ...] = OPERATIONS
     """The kinds of step that occur."""
 
@@ -32,6 +36,10 @@ class Problems(Settings):
                 raise ValueError(f"{key}: found [{low}, {high}], allowed: smallest first")
         if not self.operations or len(set(self.operations)) != len(self.operations):
             raise ValueError("operations: allowed: at least one, each once")
+        if self.steps[1] > MAX_STEPS:
+            raise ValueError(f"steps: found {list(self.steps)}, allowed: at most {MAX_STEPS}")
+        if self.family == "math" and "total" not in self.operations:
+            raise ValueError(f"operations: found {list(self.operations)}, allowed with family math: total among them")
         return self
 
 
@@ -102,6 +110,8 @@ class BpeTokenizer(Settings):
     vocabulary: Annotated[int, Field(ge=300, le=65536)]
     """Upper limit on the number of tokens, the 256 bytes and the special ones included."""
     documents_per_source: PositiveInt = 2000
+    sources: tuple[Name, ...] = ()
+    """The sources to train on; none: all of the grid's corpora."""
 
 
 class HubTokenizer(Settings):

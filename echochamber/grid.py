@@ -1,0 +1,293 @@
+"""From a grid file to jobs: what there is to train and to measure, under which id, where it lies, what it depends on.
+
+Pure: names and paths only. Imports no torch, touches no file but the grid file itself.
+
+    model_id = <mixture>/<scale>/seed<k>                        or imported/<name>
+    run_id   = <model_id>[+step<N>]/<algorithm>/<prompts>/seed<j>
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from echochamber.settings import (
+    Benchmark,
+    GridFile,
+    HubSource,
+    ImportedModel,
+    PolicyGradient,
+    Source,
+    Study,
+    SyntheticSource,
+)
+from echochamber.stages import VERSIONS
+
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A pretrained or an imported model."""
+
+    mixture: str | None
+    scale: str | None
+    seed: int | None
+    imported: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"imported/{self.imported}" if self.imported else f"{self.mixture}/{self.scale}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """An RL run from a model."""
+
+    model: Model
+    from_step: int | None
+    algorithm: str
+    prompts: str
+    seed: int
+
+    @property
+    def id(self) -> str:
+        step = f"+step{self.from_step}" if self.from_step else ""
+        return f"{self.model.id}{step}/{self.algorithm}/{self.prompts}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything of one grid lies."""
+
+    root: Path
+
+    def corpus(self, source: str) -> Path:
+        return self.root / "corpora" / source
+
+    def questions(self, name: str, split: str) -> Path:
+        return self.root / "questions" / name / f"{split}.jsonl"
+
+    def mixture(self, name: str) -> Path:
+        return self.root / "mixtures" / f"{name}.json"
+
+    def job(self, job: Model | Run) -> Path:
+        return self.root / ("models" if isinstance(job, Model) else "runs") / job.id
+
+    def samples(self, id: str, benchmark: str) -> Path:
+        return self.root / "evals" / id / benchmark / "samples.parquet"
+
+    def state(self, id: str) -> Path:
+        return self.root / "state" / id
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.root / "tokenizer"
+
+    @property
+    def tables(self) -> Path:
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
+
+
+class Grid:
+    """The union of a grid file's studies, each job once, in the order of the file."""
+
+    def __init__(self, file: GridFile, results: Path = Path("results")) -> None:
+        self.file = file
+        self.paths = Paths(results / file.name)
+
+    # --- what there is -----------------------------------------------------------------------------------------------
+
+    def study_models(self, study: Study) -> list[Model]:
+        """The models of one study: the product of its axes, and the imported ones."""
+        trained = [Model(m, s, k) for m in study.mixtures for s in study.scales for k in study.model_seeds]
+        return trained + [Model(None, None, None, name) for name in study.models]
+
+    def study_runs(self, study: Study) -> list[Run]:
+        """The RL runs of one study."""
+        return [
+            Run(model, None if model.imported else study.from_step, algorithm, prompts, seed)
+            for model in self.study_models(study)
+            for algorithm in study.algorithms
+            for prompts in study.prompts
+            for seed in study.run_seeds
+        ]
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        return {model.id: model for study in self.file.studies.values() for model in self.study_models(study)}
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        return {run.id: run for study in self.file.studies.values() for run in self.study_runs(study)}
+
+    @cached_property
+    def trained_models(self) -> dict[str, Model]:
+        return {id: model for id, model in self.models.items() if not model.imported}
+
+    @cached_property
+    def evaluations(self) -> dict[tuple[str, str], Model | Run]:
+        """(id, benchmark) -> what is evaluated on it."""
+        found: dict[tuple[str, str], Model | Run] = {}
+        for study in self.file.studies.values():
+            for job in (*self.study_models(study), *self.study_runs(study)):
+                found |= {(job.id, benchmark): job for benchmark in study.benchmarks}
+        return found
+
+    @cached_property
+    def mixtures(self) -> list[str]:
+        return sorted({model.mixture for model in self.trained_models.values()})
+
+    @cached_property
+    def corpora(self) -> list[str]:
+        """Sources that a mixture of the grid holds."""
+        return sorted({source for mixture in self.mixtures for source in self.passes(mixture)})
+
+    @cached_property
+    def question_files(self) -> list[tuple[str, str]]:
+        """(question set, split) of all prompts and benchmarks."""
+        prompts = {(self.file.prompts[run.prompts].questions, "train") for run in self.runs.values()}
+        tests = {(self.file.benchmarks[name].questions, "test") for _, name in self.evaluations}
+        return sorted(prompts | tests)
+
+    @cached_property
+    def figures(self) -> list[tuple[str, str]]:
+        """(study, kind of figure)."""
+        return [(name, kind) for name, study in self.file.studies.items() for kind in study.figures]
+
+    def passes(self, mixture: str) -> dict[str, int]:
+        """Source -> passes over it, the background included."""
+        settings = self.file.mixtures[mixture]
+        background = dict.fromkeys(self.file.background, 1) if settings.background else {}
+        return dict(sorted((settings.passes | background).items()))
+
+    def index(self) -> list[dict[str, Any]]:
+        """One row for every model and run, with its axes: the join key of all tables."""
+        rows = []
+        for job in (*self.models.values(), *self.runs.values()):
+            model = job if isinstance(job, Model) else job.model
+            row = {"id": job.id, "kind": "model", "model_id": model.id, "mixture": model.mixture or model.imported}
+            row |= {"scale": model.scale or "imported", "model_seed": model.seed, "algorithm": None}
+            row |= {
+                "algorithm_kind": None,
+                "prompts": None,
+                "run_seed": None,
+                "base_step": None,
+                "samples_per_step": None,
+            }
+            if isinstance(job, Run):
+                settings = self.file.algorithms[job.algorithm]
+                row |= {"kind": "run", "algorithm": job.algorithm, "algorithm_kind": settings.kind}
+                row |= {"prompts": job.prompts, "run_seed": job.seed, "base_step": job.from_step}
+                if isinstance(settings, PolicyGradient):
+                    row["samples_per_step"] = settings.prompts_per_batch * settings.samples_per_prompt
+            rows.append(row)
+        return rows
+
+    # --- what each job depends on ------------------------------------------------------------------------------------
+
+    def tokenizer_spec(self) -> Spec:
+        settings = self.file.tokenizer
+        names = getattr(settings, "sources", ()) or sorted(self.file.corpora)
+        sources = {}
+        if settings.kind == "bpe":
+            sources = {name: dump(self.file.corpora[name]) for name in names}
+            for source in sources.values():
+                source["documents"] = min(source.get("documents", 0), settings.documents_per_source)
+        return spec("tokenizer", settings=dump(settings), sources=sources)
+
+    def corpus_spec(self, source: str) -> Spec:
+        return spec(
+            "corpus",
+            source=source,
+            settings=dump(self.file.corpora[source]),
+            held_out_documents=self.file.pretraining.held_out_documents,
+            tokenizer=str(self.paths.tokenizer),
+        )
+
+    def questions_spec(self, name: str, split: str) -> Spec:
+        return spec("questions", name=name, split=split, settings=dump(self.file.question_sets[name]))
+
+    def mixture_spec(self, mixture: str) -> Spec:
+        passes = self.passes(mixture)
+        return spec(
+            "mixture",
+            passes=passes,
+            corpora={source: str(self.paths.corpus(source)) for source in passes},
+            background=sorted(set(self.file.background) & set(passes))
+            if self.file.mixtures[mixture].background
+            else [],
+        )
+
+    def pretrain_spec(self, model: Model) -> Spec:
+        return spec(
+            "pretrain",
+            scale=dump(self.file.scales[model.scale]),
+            settings=dump(self.file.pretraining),
+            seed=model.seed,
+            mixture=str(self.paths.mixture(model.mixture)),
+            tokenizer=str(self.paths.tokenizer),
+        )
+
+    def posttrain_spec(self, run: Run) -> Spec:
+        prompts = self.file.prompts[run.prompts]
+        return spec(
+            "posttrain",
+            settings=dump(self.file.algorithms[run.algorithm]),
+            seed=run.seed,
+            questions=str(self.paths.questions(prompts.questions, "train")),
+            count=prompts.count,
+            **self.base(run.model, run.from_step),
+        )
+
+    def evaluate_spec(self, job: Model | Run, benchmark: str) -> Spec:
+        settings = self.file.benchmarks[benchmark]
+        place: Spec = {"checkpoints": str(self.paths.job(job) / "checkpoints"), "steps": None}
+        if isinstance(job, Model):
+            starts = sorted({run.from_step for run in self.runs.values() if run.model == job and run.from_step})
+            place = self.base(job, None) | {"steps": [*starts, "last"]}
+        return spec(
+            "evaluate",
+            id=job.id,
+            question_set=benchmark,
+            settings=dump(settings),
+            questions=str(self.paths.questions(settings.questions, "test")),
+            **place,
+        )
+
+    def base(self, model: Model, from_step: int | None) -> Spec:
+        """Where a model's weights are: a folder of checkpoints and a step of it, or an imported folder."""
+        if model.imported:
+            imported: ImportedModel = self.file.models[model.imported]
+            return {"model": imported.path}
+        return {"checkpoints": str(self.paths.job(model) / "checkpoints"), "step": from_step or "last"}
+
+    def whole_spec(self, stage: str, **more: Any) -> Spec:
+        """The spec of a stage that looks at the whole grid: the grid file and the results folder."""
+        return spec(stage, grid=dump(self.file), results=str(self.paths.root.parent), **more)
+
+    # --- what cannot run yet -----------------------------------------------------------------------------------------
+
+    def missing(self) -> str | None:
+        """One line about what this version can plan but not run, or None."""
+        hub = [name for name in self.corpora if isinstance(self.file.corpora[name], HubSource)]
+        hub += [name for name, _ in self.question_files if self.file.question_sets[name].kind == "hub"]
+        if self.file.tokenizer.kind == "hub" or hub:
+            names = ", ".join(sorted(set(hub))) or "the tokenizer"
+            return f"grid {self.file.name}: {names}: kind hub can be planned but not run yet (allowed: kind synthetic)"
+        return None
+
+
+def spec(stage: str, **parts: Any) -> Spec:
+    """What one job depends on: plain sorted values and the version of its stage."""
+    return {"version": VERSIONS[stage]} | dict(sorted(parts.items()))
+
+
+def dump(settings: Source | SyntheticSource | Benchmark | Any) -> dict[str, Any]:
+    return settings.model_dump(mode="json", by_alias=True)

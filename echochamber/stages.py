@@ -1,0 +1,20 @@
+"""The version of every stage of the grid.
+
+Raise a number when a change of the code changes results: it is part of the stage's spec, so its jobs
+and what hangs on them run again. (Snakemake sees changes of the scripts, not of the library that they call.)
+"""
+
+VERSIONS = {
+    "tokenizer": 1,  # echochamber/tokens.py
+    "corpus": 1,  # echochamber/corpora, echochamber/tokens.py
+    "questions": 1,  # echochamber/corpora
+    "mixture": 1,  # echochamber/mixture.py
+    "pretrain": 1,  # echochamber/pretrain.py, echochamber/model.py
+    "posttrain": 1,  # echochamber/rl, echochamber/generate.py, echochamber/verify
+    "evaluate": 1,  # echochamber/evaluate.py, echochamber/generate.py, echochamber/verify
+    "tables": 1,  # echochamber/analysis/tables.py, echochamber/metrics.py
+    "claims": 1,  # echochamber/analysis/claims.py
+    "figure": 1,  # echochamber/figures
+    "report": 1,  # echochamber/analysis/report.py
+    "plan": 1,  # echochamber/plan.py
+}

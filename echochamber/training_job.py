@@ -1,0 +1,42 @@
+"""What pretraining and post-training jobs share: one writer, the state to resume from, the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from echochamber import device as devices
+from echochamber import files
+from echochamber.checkpoint import TrainingState
+from echochamber.job import Interrupted, Job
+from echochamber.lock import sole_writer
+
+Rows = list[dict[str, float]]
+
+
+def run(job: Job, device: torch.device, train: Callable[[TrainingState], tuple[Rows, Rows]]) -> None:
+    """Train unless an earlier call of the same spec has finished, then write the job's outputs.
+
+    Args:
+        train: called with the state; returns the rows of metrics.csv and of timings.csv.
+    """
+    with sole_writer(job.state, job.stop) as held:
+        if not held:
+            raise Interrupted(job.stop.reason)
+        state = TrainingState(job.state, job.spec)
+        result = state.finished()
+        if result is None:
+            metrics, timings = train(state)
+            result = {"metrics": metrics, "timings": timings}
+            state.finish(result)
+        state.publish(job.out)
+        for name, rows in result.items():
+            write_csv(job.out / f"{name}.csv", pd.DataFrame(rows))
+        job.write_provenance(device=devices.name(device), seed=job.spec["seed"])
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    files.write_aside(path, lambda aside: table.to_csv(aside, index=False))

@@ -1,0 +1,46 @@
+"""The grid that this call runs, and what all rules share."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from echochamber import loading
+from echochamber.settings import NAME
+
+GRID_FILES = [Path(name) for name in workflow.configfiles]
+"""As the user named them: for errors."""
+
+try:
+    for grid_file in GRID_FILES:
+        loading.read(grid_file)  # sees what Snakemake's own reader does not: a key that stands twice
+    GRID = loading.parse(dict(config), " + ".join(map(str, GRID_FILES)))
+except loading.GridError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = GRID.paths.root
+
+# A rule's command is `job SCRIPT --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
+# notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads.
+JOB = f"{shlex.quote(sys.executable)} {shlex.quote(workflow.basedir)}/workflow_scripts"
+shell.prefix(
+    f'job() {{{{ script=$1; shift; exec {JOB}/"$script".py --parent {os.getpid()} "$@"; }}}}; '  # {{ }}: it is formatted
+)
+
+
+wildcard_constraints:
+    source=NAME.strip("^$"),
+    set=NAME.strip("^$"),
+    split="train|test",
+    mixture=NAME.strip("^$"),
+    benchmark=NAME.strip("^$"),
+    study=NAME.strip("^$"),
+    figure="[a-z]+",
+
+
+onstart:
+    if GRID.missing():
+        raise WorkflowError(GRID.missing())

@@ -1,0 +1,30 @@
+"""Pretraining from scratch: one job per mixture, scale and seed."""
+
+
+rule pretrain:
+    input:
+        mixture=RESULTS / "mixtures/{mixture}.json",
+        tokenizer=rules.tokenizer.output.tokenizer,
+    output:
+        checkpoints=directory(RESULTS / "models/{mixture}/{scale}/seed{seed}/checkpoints"),
+        metrics=RESULTS / "models/{mixture}/{scale}/seed{seed}/metrics.csv",
+        timings=RESULTS / "models/{mixture}/{scale}/seed{seed}/timings.csv",
+        provenance=RESULTS / "models/{mixture}/{scale}/seed{seed}/provenance.json",
+    log:
+        RESULTS / "logs/pretrain/{mixture}/{scale}/seed{seed}.log",
+    benchmark:
+        RESULTS / "benchmarks/pretrain/{mixture}/{scale}/seed{seed}.tsv"
+    priority: 30
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+    params:
+        spec=pretrain_spec,
+        out=subpath(output.metrics, parent=True),
+        state=GRID.paths.state("{mixture}/{scale}/seed{seed}"),
+    message:
+        "Pretraining {wildcards.mixture}, {wildcards.scale}, seed {wildcards.seed}"
+    shell:
+        "job pretrain --spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"

@@ -1,0 +1,61 @@
+"""The report page, and the plan of what there is to do."""
+
+
+localrules:
+    report,
+    write_report,
+    plan,
+
+
+rule report:
+    input:
+        RESULTS / "report.html",
+
+
+rule write_report:
+    input:
+        rules.make_tables.output,
+        rules.claims.output,
+        expand(RESULTS / "figures/{figure}.png", figure=FIGURES),
+        [GRID.paths.job(job) / "provenance.json" for job in (*GRID.trained_models.values(), *GRID.runs.values())],
+        [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],
+        [GRID.paths.questions(*file) for file in GRID.question_files],
+    output:
+        RESULTS / "report.html",
+    log:
+        RESULTS / "logs/report.log",
+    benchmark:
+        RESULTS / "benchmarks/report.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        spec=as_params(GRID.whole_spec("report")),
+        out=RESULTS,
+    message:
+        "Report"
+    shell:
+        "job write_report --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+rule plan:
+    output:
+        RESULTS / "plan.csv",
+    log:
+        RESULTS / "logs/plan.log",
+    benchmark:
+        RESULTS / "benchmarks/plan.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=as_params(GRID.whole_spec("plan")),
+        out=RESULTS,
+    message:
+        "Plan"
+    shell:
+        "job make_plan --spec {params.spec:q} --out {params.out:q} --log {log:q}"

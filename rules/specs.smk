@@ -1,0 +1,64 @@
+"""What each job depends on: the specs that become params, and inputs that hang on the grid."""
+
+
+def as_params(spec):
+    """A job's spec as one string: Snakemake compares it with the one that made the outputs."""
+    return json.dumps(spec, sort_keys=True)
+
+
+def tokenizer_spec(wildcards):
+    return as_params(GRID.tokenizer_spec())
+
+
+def corpus_spec(wildcards):
+    return as_params(GRID.corpus_spec(wildcards.source))
+
+
+def questions_spec(wildcards):
+    return as_params(GRID.questions_spec(wildcards.set, wildcards.split))
+
+
+def mixture_spec(wildcards):
+    return as_params(GRID.mixture_spec(wildcards.mixture))
+
+
+def mixture_corpora(wildcards):
+    return [GRID.paths.corpus(source) / "manifest.json" for source in GRID.passes(wildcards.mixture)]
+
+
+def pretrain_spec(wildcards):
+    return as_params(GRID.pretrain_spec(GRID.trained_models["{mixture}/{scale}/seed{seed}".format(**wildcards)]))
+
+
+def posttrain_spec(wildcards):
+    return as_params(GRID.posttrain_spec(GRID.runs[wildcards.run]))
+
+
+def posttrain_input(wildcards):
+    run = GRID.runs[wildcards.run]
+    return {
+        "checkpoints": base_checkpoints(run.model),
+        "questions": GRID.paths.questions(GRID.file.prompts[run.prompts].questions, "train"),
+    }
+
+
+def base_checkpoints(model):
+    """What Snakemake has to make before a model can be loaded; an imported one is there already."""
+    return [] if model.imported else GRID.paths.job(model) / "checkpoints"
+
+
+def evaluate_spec(wildcards):
+    return as_params(GRID.evaluate_spec(GRID.evaluations[wildcards.id, wildcards.benchmark], wildcards.benchmark))
+
+
+def evaluate_input(wildcards):
+    job = GRID.evaluations[wildcards.id, wildcards.benchmark]
+    imported = not hasattr(job, "model") and job.imported
+    return {
+        "checkpoints": [] if imported else GRID.paths.job(job) / "checkpoints",
+        "questions": GRID.paths.questions(GRID.file.benchmarks[wildcards.benchmark].questions, "test"),
+    }
+
+
+def figure_spec(wildcards):
+    return as_params(GRID.whole_spec("figure", study=wildcards.study, figure=wildcards.figure))

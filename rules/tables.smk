@@ -1,0 +1,67 @@
+"""Tables: one row per observation, from samples and training metrics; and the verdicts on the claims."""
+
+TABLES = ["scores", "training", "gains", "samples", "runs"]
+
+TABLE_INPUT = {
+    "samples": [GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],
+    "models": [GRID.paths.job(model) / "metrics.csv" for model in GRID.trained_models.values()],
+    "runs": [GRID.paths.job(run) / "metrics.csv" for run in GRID.runs.values()],
+}
+
+
+localrules:
+    tables,
+    make_tables,
+    claims,
+
+
+rule tables:
+    input:
+        expand(RESULTS / "tables/{table}.csv", table=TABLES),
+        RESULTS / "claims.csv",
+
+
+rule make_tables:
+    input:
+        **TABLE_INPUT,
+    output:
+        expand(RESULTS / "tables/{table}.csv", table=TABLES),
+    log:
+        RESULTS / "logs/tables.log",
+    benchmark:
+        RESULTS / "benchmarks/tables.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        spec=as_params(GRID.whole_spec("tables")),
+        out=GRID.paths.tables,
+    message:
+        "Tables"
+    shell:
+        "job make_tables --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+rule claims:
+    input:
+        rules.make_tables.output,
+    output:
+        RESULTS / "claims.csv",
+    log:
+        RESULTS / "logs/claims.log",
+    benchmark:
+        RESULTS / "benchmarks/claims.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        spec=as_params(GRID.whole_spec("claims")),
+        out=RESULTS,
+    message:
+        "Claims"
+    shell:
+        "job judge_claims --spec {params.spec:q} --out {params.out:q} --log {log:q}"
