@@ -7,7 +7,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_aside(path: Path, write: Callable[[Path], object]) -> None:
@@ -36,6 +39,10 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_json_lines(path: Path, rows: Iterable[dict]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    write_aside(path, lambda aside: table.to_csv(aside, index=False))
 
 
 def read_json_lines(path: Path) -> list[dict]:

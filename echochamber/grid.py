@@ -102,6 +102,11 @@ class Grid:
         self.file = file
         self.paths = Paths(results / file.name)
 
+    @classmethod
+    def from_spec(cls, whole: Spec) -> Grid:
+        """The grid that `whole_spec` has put into a job's spec."""
+        return cls(GridFile.model_validate(whole["grid"]), Path(whole["results"]))
+
     # --- what there is -----------------------------------------------------------------------------------------------
 
     def study_models(self, study: Study) -> list[Model]:

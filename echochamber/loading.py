@@ -120,3 +120,12 @@ def _chosen(annotation: Any, config: Any) -> Any:
             if kind is None or config.get("kind") in get_args(kind.annotation):
                 return inner
     return arguments[0]
+
+
+if __name__ == "__main__":  # python -m echochamber.loading FILE: where the results of a grid lie
+    import sys
+
+    try:
+        print(load(Path(sys.argv[1])).paths.root)
+    except GridError as error:
+        sys.exit(str(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import torch
@@ -34,9 +33,5 @@ def run(job: Job, device: torch.device, train: Callable[[TrainingState], tuple[R
             state.finish(result)
         state.publish(job.out)
         for name, rows in result.items():
-            write_csv(job.out / f"{name}.csv", pd.DataFrame(rows))
+            files.write_csv(job.out / f"{name}.csv", pd.DataFrame(rows))
         job.write_provenance(device=devices.name(device), seed=job.spec["seed"])
-
-
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    files.write_aside(path, lambda aside: table.to_csv(aside, index=False))

@@ -5,7 +5,7 @@ from pathlib import Path
 from echochamber import device as devices
 from echochamber import evaluate
 from echochamber import model as models
-from echochamber.corpora.documents import read_questions
+from echochamber.corpora.sources import read_questions
 from echochamber.job import Interrupted, Job, main
 from echochamber.lock import sole_writer
 from echochamber.settings import Benchmark

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from echochamber import device as devices
 from echochamber import model as models
-from echochamber.corpora.documents import read_questions
+from echochamber.corpora.sources import read_questions
 from echochamber.job import Job, main
 from echochamber.rl import expert_iteration, policy_gradient
 from echochamber.settings import Algorithm

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from echochamber import files
 from echochamber.corpora import synthetic
 from echochamber.corpora.documents import Document, Question
 from echochamber.job import UserError
@@ -27,3 +29,8 @@ def questions(settings: dict[str, Any], name: str, split: str) -> list[Question]
     if question_set.kind == "hub":
         raise UserError(f"question_sets.{name}.kind: found hub, which this version can only plan, allowed: synthetic")
     return synthetic.questions(question_set, name, split)
+
+
+def read_questions(path: Path) -> list[Question]:
+    """A split as `questions/<set>/<split>.jsonl` holds it."""
+    return [Question(**row) for row in files.read_json_lines(path)]

@@ -1,0 +1,49 @@
+# make demo and make test do all their own set-up; the second time it is skipped.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+GRID ?= config/demo.yaml
+CORES ?= all
+
+.PHONY: help demo test lint format figures report plan clean-results
+help:
+	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (about 10 minutes)"
+	@echo "make test           lint and the whole test suite"
+	@echo "make figures        draw the figures of $(GRID) (and make what they need)"
+	@echo "make report         write its report page"
+	@echo "make plan           count its jobs before anything runs"
+	@echo "make lint           ruff, snakefmt, snakemake --lint"
+	@echo "make clean-results  remove the results of $(GRID)"
+	@echo "GRID=config/other.yaml chooses another grid, CORES=4 how many cores to use"
+
+demo: $(READY)
+	$(BIN)/snakemake --cores $(CORES) --configfile $(GRID)
+
+test: lint
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal tests
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+figures report plan: $(READY)
+	$(BIN)/snakemake $@ --cores $(CORES) --configfile $(GRID)
+
+clean-results: $(READY)
+	$(BIN)/python -m echochamber.loading $(GRID) | xargs rm -rf
+
+# The lock file names exact versions; the project itself is installed in place.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is too old: found " + sys.version.split()[0] + ", allowed: 3.11 or newer (make PYTHON=...)")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
