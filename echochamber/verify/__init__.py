@@ -1,0 +1,6 @@
+"""Completion -> (format, correct): a verifier that runs model-written Python safely and compares answers exactly."""
+
+from echochamber.verify.scoring import verify, verify_batch
+from echochamber.verify.verdict import Verdict, counters, restore_counters
+
+__all__ = ["Verdict", "counters", "restore_counters", "verify", "verify_batch"]

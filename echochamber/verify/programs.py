@@ -1,0 +1,115 @@
+"""From a completion to the program in it, and from what the program did to an answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from echochamber.verify.answers import executed_text, last_box
+from echochamber.verify.sandbox import SOURCE, Sandbox
+
+CALL = "simple_math_problem()"
+_TOP = re.compile(r"(?:async )?def \w|class \w|import \w|from [\w.]++ import |@\w")
+_CONSTANT = re.compile(r"[A-Za-z_]\w*+(?:[ \t]*+:[ \t]*+\w++)?[ \t]*+=(?!=)")
+_QUOTES = re.compile(r"'''|\"\"\"|'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|#[^\n]*+|\\.|[^'\"#\\]++|.", re.DOTALL)
+_TAG = re.compile(r"</?llm-code(?:-output)?>")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    answer: str | None
+    status: str
+    executed: str | None = None
+
+
+def function_source(text: str, start: int) -> str | None:
+    """The definitions in `text` that `simple_math_problem` (which starts at `start`) needs, ready to be called.
+
+    Takes the fence around it if there is one; then keeps functions, classes and imports at the left margin, constants
+    before the function, and what is indented under them; drops prose. None if nothing is left.
+    """
+    if "```" in text:
+        opened = text.rfind("```", 0, start)
+        begin = text.find("\n", opened) + 1 if opened >= 0 else 0
+        closed = text.find("```", start)
+        text, start = text[begin : closed if closed >= 0 else None], start - begin
+    kept, keep, quote, place = [], False, None, 0
+    for line in text.split("\n"):
+        if quote is not None:
+            kept.append(line)
+        elif not line or line[0] in " \t\r":
+            if keep:
+                kept.append(line)
+        elif not (keep and line[0] in ")]}#"):
+            keep = _TOP.match(line) is not None or (place < start and _CONSTANT.match(line) is not None)
+            if keep:
+                kept.append(line)
+        else:
+            kept.append(line)
+        if keep and (quote or "'''" in line or '"""' in line):
+            quote = _open_quote(line, quote)
+        place += len(line) + 1
+    return "\n".join(kept) if kept else None
+
+
+def _open_quote(line: str, quote: str | None) -> str | None:
+    """The triple quote that is open after `line`, if `quote` was open before it."""
+    place = 0
+    while place < len(line):
+        if quote is not None:
+            end = line.find(quote, place)
+            if end < 0:
+                return quote
+            place, quote = end + 3, None
+            continue
+        match = _QUOTES.match(line, place)
+        place = match.end()
+        if match[0] in ("'''", '"""'):
+            quote = match[0]
+    return quote
+
+
+def run_function(text: str, start: int, sandbox: Sandbox) -> Answered:
+    """`tinygsm`: the value that `simple_math_problem()` returns."""
+    source = function_source(text, start)
+    if not source:
+        return Answered(None, "syntax")
+    if len(source) > SOURCE:
+        return Answered(None, "limit")
+    ran = sandbox.run([f"{source}\n{CALL}"])
+    if ran.status != "ok":
+        return Answered(None, ran.status)
+    answer = executed_text(ran.value)
+    return Answered(answer, "ok" if answer is not None else "no_answer", answer)
+
+
+def cells(text: str) -> tuple[list[str], int]:
+    """The `<llm-code>` blocks of a notebook in order, and where the text after the last code or output starts."""
+    blocks, begin, after = [], None, len(text)
+    for match in _TAG.finditer(text):
+        tag = match[0]
+        if begin is not None:
+            blocks.append(text[begin : match.start()].strip("\r\n"))
+            begin = None
+        if tag == "<llm-code>":
+            begin = match.end()
+        after = match.end() if tag.startswith("</") else len(text)
+    if begin is not None:
+        blocks.append(text[begin:].strip("\r\n"))
+    return [block for block in blocks if block.strip()], after
+
+
+def run_notebook(text: str, sandbox: Sandbox) -> Answered:
+    """`omi1`: the box after the last output, else the last block's value: its last expression, or what it printed."""
+    blocks, after = cells(text)
+    ran = sandbox.run(blocks)
+    executed = None
+    if ran.status == "ok":
+        executed = executed_text(ran.value)
+        if executed is None and ran.value is None:
+            executed = executed_text(ran.printed.rstrip().rpartition("\n")[2])
+    box = last_box(text, after)
+    if box is not None and box.strip():
+        return Answered(box.strip(), ran.status, executed)
+    status = "no_answer" if ran.status == "ok" and executed is None else ran.status
+    return Answered(executed, status, executed)
