@@ -16,8 +16,8 @@ from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache
 
-# Architectures with nothing but causal attention between all positions: for them the mask is made once, in the form that
-# attention takes it. For others (sliding windows, ALiBi) transformers makes it from the padding mask in every pass.
+# Architectures with nothing but causal attention between all positions: for them the mask is made here, in the form
+# that attention takes. For others (sliding windows, ALiBi) transformers makes it from the padding mask in every pass.
 FULL_ATTENTION = ("olmo", "olmo2", "llama", "gpt_neox", "qwen2", "qwen3")
 LOGITS_AT_ONCE = 2**26  # logits kept for the backward pass; more are made again in it, chunk by chunk
 
@@ -131,7 +131,7 @@ def completion_states(
     states = first[owner][:, None]
     if ids.shape[1] > 1:
         for layer in cache.layers:
-            layer.keys, layer.values = layer.keys[owner], layer.values[owner]
+            layer.keys, layer.values = layer.keys.index_select(0, owner), layer.values.index_select(0, owner)
         keys = torch.cat([prompt_mask[owner], mask[:, :-1]], 1)
         positions = prompt_mask.sum(1)[owner][:, None] + torch.arange(ids.shape[1] - 1, device=model.device)
         inside = model.states(ids[:, :-1], model.attention_mask(keys, ids.shape[1] - 1), positions, cache)

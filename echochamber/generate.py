@@ -134,9 +134,7 @@ def _decode(model, prompts, batch, sampling, greedy, eos, pad, generator, record
         positions = positions + 1
 
 
-def draw(
-    logits: Tensor, sampling: Sampling, greedy: bool, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def draw(logits: Tensor, sampling: Sampling, greedy: bool, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """One token a row.
 
     Args:

@@ -1,0 +1,1 @@
+"""RL post-training: PPO, GRPO and their relatives, Expert Iteration."""

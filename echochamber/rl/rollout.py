@@ -1,0 +1,135 @@
+"""Prompts to completions, verdicts and rewards."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from echochamber.forward import LanguageModel
+from echochamber.generate import generate
+from echochamber.settings import FORMATS, Sampling
+from echochamber.tokens import encode
+from echochamber.verify import Verdict, verify_batch
+
+
+def random_stream(seed: int, *names: str | int) -> torch.Generator:
+    """A generator of its own for everything that is drawn, told apart by names: nothing to save, nothing to restore."""
+    digest = hashlib.sha256(repr((seed, *names)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+@dataclass
+class Rollout:
+    """Completions with their rewards; the lists have one entry a completion, those of a prompt side by side."""
+
+    prompts: list[list[int]]
+    completions: list[list[int]]
+    logprobs: list[np.ndarray]
+    """The sampler's, as in `echochamber.generate.Completions`."""
+    entropy: list[float]
+    finished: list[bool]
+    texts: list[str]
+    verdicts: list[Verdict]
+    scores: Tensor
+    """The reward of each completion, (prompts, samples), float32."""
+    seconds_generate: float
+    seconds_verify: float
+
+    @property
+    def tokens(self) -> int:
+        return sum(map(len, self.completions))
+
+
+def collect(
+    model: LanguageModel,
+    tokenizer: Any,
+    prompts: list[list[int]],
+    golds: list[str],
+    *,
+    samples: int,
+    sampling: Sampling,
+    reward: str,
+    seed: int,
+    step: int | str,
+) -> Rollout:
+    """Sample and judge. The verifier sees the text of the completion, without the end token, and nothing else.
+
+    Args:
+        golds: the right answer of each prompt.
+        seed, step: fix every draw.
+    """
+    started = time.perf_counter()
+    eos, pad = end_and_padding(tokenizer)
+    drawn = generate(
+        model,
+        prompts,
+        samples=samples,
+        sampling=sampling,
+        eos=eos,
+        pad=pad,
+        generator=random_stream(seed, "sample", step),
+    )
+    generated = time.perf_counter()
+    bare = [ids[:-1] if done else ids for ids, done in zip(drawn.completions, drawn.finished, strict=True)]
+    texts = tokenizer.batch_decode(bare, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    verdicts = verify_batch(texts, [gold for gold in golds for _ in range(samples)], finished=drawn.finished)
+    scores = rewards(verdicts, reward, random_stream(seed, "reward", step)).view(len(prompts), samples)
+    return Rollout(
+        prompts=[prompt for prompt in prompts for _ in range(samples)],
+        completions=drawn.completions,
+        logprobs=drawn.logprobs,
+        entropy=drawn.entropy,
+        finished=drawn.finished,
+        texts=texts,
+        verdicts=verdicts,
+        scores=scores,
+        seconds_generate=generated - started,
+        seconds_verify=time.perf_counter() - generated,
+    )
+
+
+def rewards(verdicts: list[Verdict], reward: str, generator: torch.Generator) -> Tensor:
+    """0 or 1 for each completion: `correct`, or a control, `random` (a fair coin) or `format:F` (F, right or not)."""
+    if reward == "random":
+        return (torch.rand(len(verdicts), generator=generator) < 0.5).float()
+    wanted = reward.removeprefix("format:")
+    return torch.tensor(
+        [float(verdict.correct if reward == "correct" else verdict.format == wanted) for verdict in verdicts]
+    )
+
+
+def informative_groups(scores: Tensor) -> Tensor:
+    """Which groups have rewards that differ: only they move the policy. (groups,), bool."""
+    return (scores != scores[:, :1]).any(1)
+
+
+def describe(rollout: Rollout) -> dict[str, float | None]:
+    """The columns of metrics.csv that tell of the policy that sampled; an accuracy without completions is None."""
+    n = len(rollout.verdicts)
+    row: dict[str, float | None] = {"reward_mean": float(rollout.scores.mean())}
+    for name in FORMATS:
+        right = [verdict.correct for verdict in rollout.verdicts if verdict.format == name]
+        row[f"share_{name}"] = len(right) / n
+        row[f"accuracy_{name}"] = sum(right) / len(right) if right else None
+    row["share_truncated"] = 1 - sum(rollout.finished) / n
+    row["share_informative_groups"] = float(informative_groups(rollout.scores).float().mean())
+    row["entropy"] = sum(rollout.entropy) / rollout.tokens
+    row["completion_tokens_mean"] = rollout.tokens / n
+    return row
+
+
+def end_and_padding(tokenizer: Any) -> tuple[int, int]:
+    """Ids of the end token and of the padding token (the end token where there is no other)."""
+    pad = tokenizer.pad_token_id
+    return tokenizer.eos_token_id, tokenizer.eos_token_id if pad is None else pad
+
+
+def encode_questions(tokenizer: Any, questions: list[Any]) -> list[list[int]]:
+    """A prompt is the question and an empty line: no template, no start token."""
+    return encode(tokenizer, [question.question + "\n\n" for question in questions])
