@@ -39,7 +39,10 @@ def wilson(successes: np.ndarray | float, n: np.ndarray | float, level: float = 
         p = successes / n
         middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    low, high = np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    return np.where(successes <= 0, 0 * low, low), np.where(
+        successes >= n, 0 * high + 1, high
+    )  # no rounding at the ends
 
 
 def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Interval:

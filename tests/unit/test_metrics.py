@@ -151,7 +151,7 @@ def test_question_intervals_choose_wilson_near_the_ends():
     x[:, 3] = np.linspace(0, 1, 100)  # neither
     found = intervals.question_intervals(x)
     for column in (0, 1, 2):
-        assert found[1:, column] == pytest.approx(intervals.wilson(x[:, column].sum(), 100))
+        assert found[1:, column] == pytest.approx(np.array(intervals.wilson(x[:, column].sum(), 100)))
     assert found[1:, 3] == pytest.approx(intervals.bca(x[:, [3]])[1:, 0])
     # Lengths are no proportions, and a format that never occurs has no accuracy.
     assert intervals.question_intervals(np.full((20, 1), 30.0), proportion=False)[:, 0] == pytest.approx([30, 30, 30])
@@ -216,8 +216,8 @@ def test_coverage_over_questions():
 
 
 def test_coverage_over_seeds():
-    """A t-interval holds its level from 3 seeds on, a percentile bootstrap does not; with questions sampled too, only the
-    crossed interval does.
+    """A t-interval holds its level from 3 seeds on, a percentile bootstrap does not; with questions sampled too, only
+    the crossed interval does.
     """
     rng = np.random.default_rng(11)
     trials, questions = 1500, 100

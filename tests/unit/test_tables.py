@@ -1,0 +1,222 @@
+"""Tables against the samples on disk, counted again by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import fabricated
+import numpy as np
+import pandas as pd
+import pytest
+
+from echochamber.analysis import samples, tables
+from echochamber.grid import Grid
+from echochamber.settings import FORMATS, GridFile
+
+STUDY = {
+    "mixtures": ["tg+omi1+omi2"],
+    "model_seeds": [0, 1, 2],
+    "algorithms": ["grpo", "ei"],
+    "prompts": ["synth-gsm"],
+    "benchmarks": ["synth-gsm", "synth-math"],
+}
+ONE_SET = {"benchmarks": ["synth-gsm"]}
+RUN = "tg+omi1+omi2/nano/seed0/grpo/synth-gsm/seed0"
+STEPS = (1, 8, 64)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    grid = fabricated.grid(tmp_path_factory.mktemp("results"), one=STUDY)
+    fabricated.fabricate(grid, questions=40, steps=STEPS)
+    return grid
+
+
+@pytest.fixture(scope="module")
+def built(grid):
+    return tables.build(grid)
+
+
+def one(scores: pd.DataFrame, **where) -> pd.Series:
+    for column, value in where.items():
+        scores = scores[scores[column].isna() if value is None else (scores[column] == value)]
+    assert len(scores) == 1, where
+    return scores.iloc[0]
+
+
+def test_scores_are_what_the_samples_say(grid, built):
+    raw = pd.read_parquet(grid.paths.samples(RUN, "synth-gsm"))
+    raw = raw[raw["step"] == 64]
+    drawn, greedy = raw[raw["mode"] == "sample"], raw[raw["mode"] == "greedy"]
+    at = {"id": RUN, "question_set": "synth-gsm", "step": 64, "scorer": "strict"}
+    assert one(built["scores"], **at, metric="greedy_accuracy").estimate == pytest.approx(greedy["correct"].mean())
+    for name in FORMATS:
+        inside = drawn[drawn["format"] == name]
+        assert one(built["scores"], **at, metric="share", format=name).estimate == pytest.approx(
+            len(inside) / len(drawn)
+        )
+        if len(inside):
+            row = one(built["scores"], **at, metric="accuracy_within_format", format=name)
+            assert row.estimate == pytest.approx(inside["correct"].mean())
+            assert (row.n_samples, row.n_questions) == (len(inside), inside["question_id"].nunique())
+    by_question = drawn.groupby("question_id")["correct"]
+    assert one(built["scores"], **at, metric="pass_at_k", k=1).estimate == pytest.approx(drawn["correct"].mean())
+    assert one(built["scores"], **at, metric="pass_at_k", k=16).estimate == pytest.approx(by_question.any().mean())
+    votes = []
+    for _, part in drawn.groupby("question_id"):
+        counts = part["answer_key"].value_counts()
+        top = counts.index[counts == counts.max()]
+        right = part[part["correct"]]["answer_key"].unique()
+        votes.append(sum(key in right for key in top) / len(top))
+    assert one(built["scores"], **at, metric="majority_at_k", k=16).estimate == pytest.approx(np.mean(votes))
+    row = one(built["scores"], **at, metric="share_truncated")
+    assert row.estimate == pytest.approx((~drawn["finished"]).mean())
+    assert row.n_samples == 40 * 16
+
+
+def test_columns_and_what_one_row_is(built):
+    scores = built["scores"]
+    assert list(scores.columns) == list(tables.SCORES)
+    key = ["id", "step", "question_set", "scorer", "metric", "k", "format"]
+    assert not scores.duplicated(key).any()
+    assert (scores["low"] <= scores["estimate"] + 1e-12).all()
+    assert (scores["estimate"] <= scores["high"] + 1e-12).all()
+    shares = scores[scores["metric"] == "share"].groupby(["id", "step", "question_set", "scorer"])["estimate"].sum()
+    assert shares.to_numpy() == pytest.approx(1)  # every completion has a format
+    assert set(scores["scorer"]) == {"strict", "authors"}
+    assert set(scores.loc[scores["metric"] == "majority_at_k", "scorer"]) == {"strict"}
+
+
+def test_step_0_is_the_base_model(built):
+    scores = built["scores"].drop(columns=["algorithm", "prompts", "run_seed", "completions_sampled"])
+    base = scores[scores["id"] == "tg+omi1+omi2/nano/seed0"].drop(columns=["id", "step"]).reset_index(drop=True)
+    start = scores[(scores["id"] == RUN) & (scores["step"] == 0)].drop(columns=["id", "step"]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(base, start)
+
+
+def test_a_run_from_an_earlier_step_starts_there(tmp_path):
+    file = fabricated.grid_file(one=STUDY | {"model_seeds": [0], "algorithms": ["grpo"], "from_step": 200} | ONE_SET)
+    grid = Grid(GridFile.model_validate(file | {"pretraining": {"checkpoints": [200]}}), tmp_path)
+    fabricated.fabricate(grid, questions=20, steps=(1,))
+    path = grid.paths.samples("tg+omi1+omi2/nano/seed0", "synth-gsm")
+    late = pd.read_parquet(path)
+    early = late.assign(step=200, correct=False)
+    pd.concat([early, late]).to_parquet(path)
+    built = tables.build(grid)
+    at = {"question_set": "synth-gsm", "scorer": "strict", "metric": "greedy_accuracy"}
+    run = "tg+omi1+omi2/nano/seed0+step200/grpo/synth-gsm/seed0"
+    assert one(built["scores"], id=run, step=0, **at).estimate == 0
+    assert (built["gains"]["base_step"] == 200).all()
+    late.to_parquet(path)
+    with pytest.raises(ValueError, match=r"found steps \[500\].*200"):
+        tables.build(grid)
+
+
+def test_completions_sampled(built):
+    x = built["scores"].drop_duplicates(["id", "step"]).set_index(["id", "step"])["completions_sampled"]
+    assert x[(RUN, 0)] == 0
+    assert x[(RUN, 64)] == 64 * 32 * 8
+    assert x[(RUN.replace("grpo", "ei"), 2)] == 256 * 2 * 16  # from its metrics.csv
+    assert np.isnan(x[("tg+omi1+omi2/nano/seed0", 500)])
+
+
+def test_gains_are_paired_and_pooled_over_seeds(grid, built):
+    def accuracy(id: str, step: int) -> pd.Series:
+        raw = pd.read_parquet(grid.paths.samples(id, "synth-gsm"))
+        raw = raw[(raw["step"] == step) & (raw["mode"] == "sample")]
+        return raw.groupby("question_id")["correct"].mean()
+
+    gain = accuracy(RUN, 64) - accuracy("tg+omi1+omi2/nano/seed0", 500)
+    at = {"algorithm": "grpo", "question_set": "synth-gsm", "scorer": "strict", "metric": "pass_at_k"}
+    row = one(built["gains"], id=RUN, **at)
+    assert row.gain == pytest.approx(gain.mean())
+    assert row.final - row.base == pytest.approx(gain.mean())
+    assert row.low < row.gain < row.high
+    pooled = one(built["gains"], id=None, **at)
+    single = built["gains"][(built["gains"]["metric"] == "pass_at_k") & (built["gains"]["algorithm"] == "grpo")]
+    single = single[(single["question_set"] == "synth-gsm") & (single["scorer"] == "strict") & single["id"].notna()]
+    assert pooled.n_seeds == len(single) == 3
+    assert pooled.gain == pytest.approx(single["gain"].mean())
+    assert list(built["gains"].columns) == list(tables.GAINS)
+
+
+def test_training_holds_every_logged_row_with_its_axes(built):
+    training = built["training"]
+    assert len(training[training["id"] == RUN]) == 64
+    row = training[(training["id"] == RUN) & (training["step"] == 3)].iloc[0]
+    assert (row.mixture, row.scale, row.model_seed, row.algorithm, row.run_seed) == (
+        "tg+omi1+omi2",
+        "nano",
+        0,
+        "grpo",
+        0,
+    )
+    models = training[training["id"] == "tg+omi1+omi2/nano/seed0"]
+    assert models["loss"].tolist() == [3, 2, 1.5, 1.2, 1.1]
+    assert models["algorithm"].isna().all()
+
+
+def test_examples_show_the_same_questions_before_and_after(grid, built):
+    shown = built["samples"][built["samples"]["id"] == RUN]
+    by_stage = shown.groupby("stage")["question_id"].agg(set)
+    assert by_stage["base"] == by_stage["final"]
+    assert len(by_stage["base"]) == 2
+    raw = pd.read_parquet(grid.paths.samples("tg+omi1+omi2/nano/seed0", "synth-gsm"))
+    for _, row in shown[shown["stage"] == "base"].iterrows():
+        here = raw[(raw["question_id"] == row.question_id) & (raw["mode"] == "sample")]
+        same = here[here["format"] == row.format]
+        assert row.share == pytest.approx(len(same) / len(here))
+        assert row.completion == same.sort_values("sample")["completion"].iloc[0]
+    assert shown["question"].str.startswith("Ann has").all()
+    assert set(built["samples"]["question_set"]) == {"synth-gsm"}
+
+
+def test_a_round_trip_through_csv_changes_nothing(built, tmp_path):
+    tables.write(built, tmp_path)
+    again = tables.read(tmp_path)
+    assert set(again) == set(built)
+    for name in built:
+        left, right = built[name], again[name]
+        assert list(left.columns) == list(right.columns)
+        for column in left:
+            a, b = left[column].astype(object), right[column].astype(object)
+            assert ((a.reset_index(drop=True) == b) | (a.isna().reset_index(drop=True) & b.isna())).all(), (
+                name,
+                column,
+            )
+
+
+def test_flags_as_text_or_as_lists():
+    for flags in (
+        ["", "degenerate", "a,degenerate", "not_degenerate"],
+        [[], ["degenerate"], ["a", "degenerate"], ["b"]],
+    ):
+        assert list(samples.has_flag(pd.Series(flags, dtype=object), "degenerate")) == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="format"), "found no column format"),
+        (lambda t: t.assign(format="haiku"), "format: found 'haiku', allowed: tinygsm"),
+        (lambda t: t.iloc[:-1], "samples a question, allowed: one number"),
+    ],
+)
+def test_unreadable_samples_are_refused_in_one_line(grid, tmp_path, change, message):
+    table = pd.read_parquet(grid.paths.samples(RUN, "synth-gsm"))
+    path = tmp_path / "samples.parquet"
+    change(table).to_parquet(path)
+    with pytest.raises(ValueError, match=message):
+        samples.read(path)
+
+
+def test_a_missing_evaluation_is_named(tmp_path):
+    grid = fabricated.grid(tmp_path, one=STUDY)
+    with pytest.raises(FileNotFoundError, match="allowed: the samples of tg"):
+        tables.build(grid)
+
+
+def test_tables_import_no_torch():
+    code = "import sys, echochamber.analysis.tables as t; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
