@@ -237,7 +237,7 @@ class Trainer:
         sampled = torch.tensor([float(logprobs.sum()) for logprobs in drawn.logprobs])
         return {
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            **rollout.describe(drawn),
+            **rollout.describe(rollout.tally(drawn)),
             "kl": float((sampled - batch.reference.sum(1).cpu()).mean()),
             "approx_kl": sums.approx_kl / max(sums.tokens, 1),
             "clip_fraction": sums.clipped / max(sums.tokens, 1),

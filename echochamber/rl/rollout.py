@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,18 +110,35 @@ def informative_groups(scores: Tensor) -> Tensor:
     return (scores != scores[:, :1]).any(1)
 
 
-def describe(rollout: Rollout) -> dict[str, float | None]:
+def tally(rollout: Rollout) -> Counter[str]:
+    """Sums over the completions, from which `describe` makes a row; those of several rollouts add up."""
+    sums: Counter[str] = Counter(
+        completions=len(rollout.completions),
+        tokens=rollout.tokens,
+        groups=len(rollout.scores),
+        truncated=rollout.finished.count(False),
+        informative_groups=int(informative_groups(rollout.scores).sum()),
+        reward=float(rollout.scores.sum()),
+        entropy=sum(rollout.entropy),
+    )
+    for verdict in rollout.verdicts:
+        sums[f"format_{verdict.format}"] += 1
+        sums[f"correct_{verdict.format}"] += verdict.correct
+    return sums
+
+
+def describe(sums: Counter[str]) -> dict[str, float | None]:
     """The columns of metrics.csv that tell of the policy that sampled; an accuracy without completions is None."""
-    n = len(rollout.verdicts)
-    row: dict[str, float | None] = {"reward_mean": float(rollout.scores.mean())}
+    n = sums["completions"]
+    row: dict[str, float | None] = {"reward_mean": sums["reward"] / n}
     for name in FORMATS:
-        right = [verdict.correct for verdict in rollout.verdicts if verdict.format == name]
-        row[f"share_{name}"] = len(right) / n
-        row[f"accuracy_{name}"] = sum(right) / len(right) if right else None
-    row["share_truncated"] = 1 - sum(rollout.finished) / n
-    row["share_informative_groups"] = float(informative_groups(rollout.scores).float().mean())
-    row["entropy"] = sum(rollout.entropy) / rollout.tokens
-    row["completion_tokens_mean"] = rollout.tokens / n
+        written = sums[f"format_{name}"]
+        row[f"share_{name}"] = written / n
+        row[f"accuracy_{name}"] = sums[f"correct_{name}"] / written if written else None
+    row["share_truncated"] = sums["truncated"] / n
+    row["share_informative_groups"] = sums["informative_groups"] / sums["groups"]
+    row["entropy"] = sums["entropy"] / sums["tokens"]
+    row["completion_tokens_mean"] = sums["tokens"] / n
     return row
 
 

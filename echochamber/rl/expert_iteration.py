@@ -1,0 +1,299 @@
+"""Expert Iteration: sample, keep what is right, fine-tune, repeat (Anthony et al. 2017; the paper, section "RL").
+
+Different from the textbook: an iteration can be interrupted between any two batches of samples or two updates, and
+goes on with the same numbers; everything drawn comes from (seed, iteration, place).
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from echochamber import device as devices
+from echochamber.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
+from echochamber.forward import LanguageModel, completion_logprobs
+from echochamber.job import Interrupted, Progress, UserError
+from echochamber.rl import losses, rollout, schedule
+from echochamber.settings import ExpertIteration
+
+Rows = list[dict[str, float | None]]
+
+COMPLETIONS_AT_ONCE = 1024
+"""Completions between two chances to save."""
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    settings: ExpertIteration,
+    model: PreTrainedModel,
+    tokenizer: Any,
+    questions: list[Any],
+    *,
+    seed: int,
+    state: TrainingState,
+    stop: Callable[[], bool],
+    device: torch.device,
+) -> tuple[Rows, Rows]:
+    """Train `model` on its own right completions of the questions; keep the model of every iteration in `state`.
+
+    Args:
+        model: the base model, in float32.
+        questions: with `question` and `answer`.
+
+    Returns:
+        Rows of metrics.csv, one an iteration, about the policy that sampled it (`kl` from one completion a prompt;
+        `learning_rate` is the peak), and of timings.csv.
+
+    Raises:
+        Interrupted: `stop()` turned true; the state is saved.
+        UserError: the loss is no longer finite.
+    """
+    trainer = Trainer(settings, model, tokenizer, questions, seed, device)
+    metrics, timings = [], []
+    if saved := state.load():
+        trainer.load_state_dict(saved["trainer"])
+        metrics, timings = saved["metrics"], saved["timings"]
+    last_save = time.monotonic()
+    progress = Progress(settings.iterations, "iteration", trainer.at.iteration - 1)
+
+    def breathe() -> None:
+        """Between two pieces of work: save if it is time, stop if asked to."""
+        nonlocal last_save
+        stopping = stop()
+        if stopping or time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
+            state.save({"trainer": trainer.state_dict(), "metrics": metrics, "timings": timings})
+            last_save = time.monotonic()
+        if stopping:
+            raise Interrupted(f"iteration {trainer.at.iteration} of {settings.iterations}")
+
+    while trainer.at.iteration <= settings.iterations:
+        iteration = trainer.at.iteration
+        for done in trainer.sample():
+            progress.update(iteration - 1 + 0.5 * done)
+            breathe()
+        for done in trainer.fine_tune():
+            progress.update(iteration - 0.5 + 0.5 * done)
+            breathe()
+        row, timing = trainer.finish_iteration()
+        metrics.append({"step": iteration} | row)
+        timings.append({"step": iteration} | timing)
+        state.keep(iteration, model, tokenizer)
+        breathe()
+    return metrics, timings
+
+
+@dataclass
+class Place:
+    """How far a run has come, and what it has gathered in this iteration."""
+
+    iteration: int = 1
+    chunk: int = 0
+    """Batches of prompts that are sampled."""
+    update: int = 0
+    """Updates that are done."""
+    completions_sampled: int = 0
+    sums: Counter[str] = field(default_factory=Counter)
+    """`rollout.tally`, and of one completion a prompt: `kl_sum`, `kl_completions`; of the updates: `norm`."""
+    kept: list[tuple[int, list[int]]] = field(default_factory=list)
+    """What is trained on: number of the question and token ids of the completion."""
+    seconds: Counter[str] = field(default_factory=Counter)
+
+
+class Trainer:
+    """The policy and the place that it has reached; `sample` and `fine_tune` go on from there."""
+
+    def __init__(
+        self,
+        settings: ExpertIteration,
+        model: PreTrainedModel,
+        tokenizer: Any,
+        questions: list[Any],
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.settings, self.tokenizer, self.seed, self.device = settings, tokenizer, seed, device
+        model.to(device).eval()
+        self.policy = LanguageModel(model)
+        self.base = LanguageModel(copy.deepcopy(model).requires_grad_(False))
+        self.pad = rollout.end_and_padding(tokenizer)[1]
+        self.prompts = rollout.encode_questions(tokenizer, questions)
+        self.golds = [question.answer for question in questions]
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.at = Place()
+
+    def state_dict(self) -> dict:
+        at = self.at
+        return {
+            "model": self.policy.model.state_dict(),
+            "optimizer": self.optimizer.state_dict() if self.optimizer else None,
+            "place": [at.iteration, at.chunk, at.update, at.completions_sampled],
+            "sums": dict(at.sums),
+            "seconds": dict(at.seconds),
+            "kept_questions": torch.tensor([number for number, _ in at.kept], dtype=torch.int32),
+            "kept_lengths": torch.tensor([len(ids) for _, ids in at.kept], dtype=torch.int32),
+            "kept_tokens": torch.tensor([token for _, ids in at.kept for token in ids], dtype=torch.int32),
+        }
+
+    def load_state_dict(self, saved: dict) -> None:
+        self.policy.model.load_state_dict(saved["model"])
+        rows = saved["kept_tokens"].split(saved["kept_lengths"].tolist())
+        kept = list(zip(saved["kept_questions"].tolist(), [row.tolist() for row in rows], strict=True))
+        self.at = Place(*saved["place"], Counter(saved["sums"]), kept, Counter(saved["seconds"]))
+        if saved["optimizer"]:
+            self.optimizer = self._optimizer()
+            self.optimizer.load_state_dict(saved["optimizer"])
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        s = self.settings
+        weights = self.policy.model.parameters()
+        return torch.optim.AdamW(
+            weights, lr=s.learning_rate, betas=s.betas, eps=s.epsilon, weight_decay=s.weight_decay, fused=True
+        )
+
+    def sample(self):
+        """Sample this iteration's prompts, a chunk at a time; yields the share that is done."""
+        s, at = self.settings, self.at
+        size = s.prompts_per_iteration or len(self.prompts)
+        numbers = schedule.prompt_numbers(at.iteration - 1, size, len(self.prompts), self.seed)
+        per_chunk = max(1, COMPLETIONS_AT_ONCE // s.samples_per_prompt)
+        chunks = [numbers[begin : begin + per_chunk] for begin in range(0, size, per_chunk)]
+        while at.chunk < len(chunks):
+            self._sample_chunk(chunks[at.chunk])
+            at.chunk += 1
+            yield at.chunk / len(chunks)
+
+    def _sample_chunk(self, numbers: list[int]) -> None:
+        s, at = self.settings, self.at
+        started = time.perf_counter()
+        with devices.autocast(self.device, s.precision):
+            drawn = rollout.collect(
+                self.policy,
+                self.tokenizer,
+                [self.prompts[number] for number in numbers],
+                [self.golds[number] for number in numbers],
+                samples=s.samples_per_prompt,
+                sampling=s.sampling,
+                reward=s.reward,
+                seed=self.seed,
+                step=f"{at.iteration}/{at.chunk}",
+            )
+        at.sums.update(rollout.tally(drawn))
+        at.completions_sampled += len(drawn.completions)
+        first = range(0, len(drawn.completions), s.samples_per_prompt)
+        at.sums["kl_completions"] += len(first)
+        at.sums["kl_sum"] += self._kl(drawn, list(first))
+        scores = drawn.scores.tolist()
+        for group, number in enumerate(numbers):
+            completions = drawn.completions[group * s.samples_per_prompt : (group + 1) * s.samples_per_prompt]
+            at.kept += [(number, ids) for ids in keep(completions, scores[group], drop_duplicates=s.drop_duplicates)]
+        seconds = time.perf_counter() - started - drawn.seconds_generate - drawn.seconds_verify
+        at.seconds.update(generate=drawn.seconds_generate, verify=drawn.seconds_verify, update=seconds)
+
+    @torch.no_grad()
+    def _kl(self, drawn: rollout.Rollout, rows: list[int]) -> float:
+        """k1 from the base model, summed over the completions `rows`, in nats."""
+        s, total = self.settings, 0.0
+        for begin in range(0, len(rows), s.micro_batch):
+            chosen = rows[begin : begin + s.micro_batch]
+            with devices.autocast(self.device, s.precision):
+                base, _ = completion_logprobs(
+                    self.base,
+                    [drawn.prompts[row] for row in chosen],
+                    [drawn.completions[row] for row in chosen],
+                    pad=self.pad,
+                    temperature=s.sampling.temperature,
+                )
+            total += sum(float(drawn.logprobs[row].sum()) for row in chosen) - float(base.sum())
+        return total
+
+    def fine_tune(self):
+        """Fit what was kept, an update at a time; yields the share that is done."""
+        s, at = self.settings, self.at
+        per_epoch = math.ceil(len(at.kept) / s.batch)
+        total = s.epochs * per_epoch
+        if total == 0:
+            log.warning("iteration %d: no completion was kept, nothing to fit", at.iteration)
+        if at.update == 0:
+            if s.start == "base":
+                self.policy.model.load_state_dict(self.base.model.state_dict())
+            self.optimizer = self._optimizer()
+        while at.update < total:
+            started = time.perf_counter()
+            epoch, place = divmod(at.update, per_epoch)
+            stream = rollout.random_stream(self.seed, "order", at.iteration, epoch)
+            order = torch.randperm(len(at.kept), generator=stream).tolist()
+            factor = schedule.learning_rate(1.0, at.update, total, warmup=s.warmup, final=s.final_learning_rate)
+            self._update([at.kept[i] for i in order[place * s.batch : (place + 1) * s.batch]], s.learning_rate * factor)
+            at.update += 1
+            at.seconds["update"] += time.perf_counter() - started
+            yield at.update / total
+
+    def _update(self, rows: list[tuple[int, list[int]]], learning_rate: float) -> None:
+        """One optimiser step on the mean negative log-likelihood of the completions' tokens."""
+        s, at = self.settings, self.at
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        rows = sorted(rows, key=lambda row: len(row[1]))
+        weights = losses.sequence_weights(torch.tensor([len(ids) for _, ids in rows]), "token", max_tokens=1)
+        weights = weights.to(self.device)
+        for begin in range(0, len(rows), s.micro_batch):
+            chosen = rows[begin : begin + s.micro_batch]
+            with devices.autocast(self.device, s.precision):
+                logprobs, mask = completion_logprobs(
+                    self.policy,
+                    [self.prompts[number] for number, _ in chosen],
+                    [ids for _, ids in chosen],
+                    pad=self.pad,
+                    temperature=1.0,
+                )
+            losses.weighted_sum(-logprobs, mask, weights[begin : begin + s.micro_batch]).backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.policy.model.parameters(), s.gradient_clip))
+        if not math.isfinite(norm):
+            raise UserError(
+                f"iteration {at.iteration}, update {at.update + 1}: found gradient norm {norm:g}, allowed: finite; "
+                f"the last good checkpoint is that of step {at.iteration - 1}"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        at.sums["norm"] += norm
+
+    def finish_iteration(self) -> tuple[dict, dict]:
+        """The rows of metrics.csv and timings.csv without their step; the place moves to the next iteration."""
+        s, at = self.settings, self.at
+        row = {
+            "completions_sampled": at.completions_sampled,
+            "learning_rate": s.learning_rate,
+            **rollout.describe(at.sums),
+            "kl": at.sums["kl_sum"] / at.sums["kl_completions"],
+            "approx_kl": None,
+            "clip_fraction": None,
+            "explained_variance": None,
+            "gradient_norm": at.sums["norm"] / at.update if at.update else None,
+        }
+        timing = {
+            "seconds_generate": at.seconds["generate"],
+            "seconds_verify": at.seconds["verify"],
+            "seconds_update": at.seconds["update"],
+            "tokens_per_second": at.sums["tokens"] / sum(at.seconds.values()),
+            "mfu": None,
+            "peak_bytes": devices.peak_bytes(self.device),
+        }
+        self.at = Place(iteration=at.iteration + 1, completions_sampled=at.completions_sampled)
+        self.optimizer = None
+        return row, timing
+
+
+def keep(completions: list[list[int]], scores: list[float], *, drop_duplicates: bool) -> list[list[int]]:
+    """The rewarded completions of one question, each once if `drop_duplicates`, in the order of sampling."""
+    right = [ids for ids, score in zip(completions, scores, strict=True) if score > 0]
+    return [list(ids) for ids in dict.fromkeys(map(tuple, right))] if drop_duplicates else right
