@@ -3,7 +3,7 @@
 
 def as_params(spec):
     """A job's spec as one string: Snakemake compares it with the one that made the outputs."""
-    return json.dumps(spec, sort_keys=True)
+    return json.dumps(spec)
 
 
 def tokenizer_spec(wildcards):

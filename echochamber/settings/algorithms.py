@@ -96,15 +96,15 @@ class PolicyGradient(Settings):
 
     @model_validator(mode="after")
     def _batches_fit(self) -> PolicyGradient:
+        if self.kind != "ppo" and self.samples_per_prompt < 2:
+            raise ValueError(
+                f"samples_per_prompt: found 1, allowed for {self.kind}: at least 2 (the group is the baseline)"
+            )
         rollout = self.prompts_per_batch * self.samples_per_prompt
         if rollout % self.update_batch:
             raise ValueError(
                 f"update_batch: found {self.update_batch}, "
                 f"allowed: a divisor of the {rollout} sequences of a rollout batch"
-            )
-        if self.kind != "ppo" and self.samples_per_prompt < 2:
-            raise ValueError(
-                f"samples_per_prompt: found 1, allowed for {self.kind}: at least 2 (the group is the baseline)"
             )
         return self
 

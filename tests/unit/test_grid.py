@@ -1,0 +1,152 @@
+"""Expansion: counts worked out by hand, ids, paths, and what each job depends on."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from echochamber import loading
+from echochamber.grid import Model, Run
+from echochamber.plan import plan
+from echochamber.settings import GridFile
+
+ROOT = Path(__file__).parents[2]
+CONFIG = loading.read(ROOT / "config/demo.yaml")
+
+
+def grid(**changes):
+    config = copy.deepcopy(CONFIG)
+    for path, value in changes.items():
+        *keys, last = path.split("/")
+        place = config
+        for key in keys:
+            place = place[key]
+        place[last] = value
+    return loading.parse(config, "test.yaml")
+
+
+def specs(grid):
+    """Every job's spec by a name of its own."""
+    found = {"tokenizer": grid.tokenizer_spec()}
+    found |= {f"corpus {name}": grid.corpus_spec(name) for name in grid.corpora}
+    found |= {f"questions {name} {split}": grid.questions_spec(name, split) for name, split in grid.question_files}
+    found |= {f"mixture {name}": grid.mixture_spec(name) for name in grid.mixtures}
+    found |= {f"pretrain {id}": grid.pretrain_spec(model) for id, model in grid.trained_models.items()}
+    found |= {f"posttrain {id}": grid.posttrain_spec(run) for id, run in grid.runs.items()}
+    found |= {f"evaluate {id} {b}": grid.evaluate_spec(job, b) for (id, b), job in grid.evaluations.items()}
+    return found
+
+
+def changed(one, other):
+    return {name for name in specs(one).keys() | specs(other).keys() if specs(one).get(name) != specs(other).get(name)}
+
+
+def test_ids():
+    model = Model("tg+omi1", "nano", 3)
+    assert model.id == "tg+omi1/nano/seed3"
+    assert Run(model, None, "ppo", "gsm", 1).id == "tg+omi1/nano/seed3/ppo/gsm/seed1"
+    assert Run(model, 100, "ppo", "gsm", 1).id == "tg+omi1/nano/seed3+step100/ppo/gsm/seed1"
+    assert Model(None, None, None, "olmo").id == "imported/olmo"
+
+
+def test_studies_that_share_jobs_run_them_once():
+    study = {"title": "?", "mixtures": ["tg+omi1+omi2"], "scales": ["pico", "nano"], "model_seeds": [0, 1, 2]}
+    study |= {"algorithms": ["ppo", "grpo"], "prompts": ["synth-gsm"], "run_seeds": [0, 1], "benchmarks": ["synth-gsm"]}
+    one = grid(studies={"a": study})
+    both = grid(studies={"a": study, "b": study | {"model_seeds": [2, 3], "benchmarks": ["synth-gsm", "synth-math"]}})
+    assert len(one.models) == 2 * 3
+    assert len(one.runs) == 2 * 3 * 2 * 2
+    assert len(one.evaluations) == 6 + 24
+    # b adds seed 3: 2 models and 8 runs on both benchmarks; seed 2 is shared and adds one benchmark for 2 + 8.
+    assert len(both.models) == 8
+    assert len(both.runs) == 32
+    assert len(both.evaluations) == 30 + 2 * 10 + 10
+    assert plan(both).iloc[-1].to_list() == ["whole grid", 8, 32, 60, 0]
+
+
+def test_the_papers_grid_by_hand():
+    paper = loading.load(ROOT / "config/paper.yaml")
+    of_scale = [model.scale for model in paper.models.values()]
+    # 150M: 12 mixtures (fig 2 to 20 and base-models); 1B: the five of table 1.
+    assert (of_scale.count("150m"), of_scale.count("1b")) == (12, 5)
+    kinds = [paper.file.algorithms[run.algorithm].kind for run in paper.runs.values()]
+    assert kinds.count("expert_iteration") == 5
+    assert sum(run.prompts == "math" for run in paper.runs.values()) == 3
+    assert "kind hub" in paper.missing()
+    assert grid().missing() is None
+
+
+def test_defaults_are_the_papers():
+    ppo = loading.load(ROOT / "config/paper.yaml").file.algorithms["ppo"]
+    assert (ppo.prompts_per_batch, ppo.samples_per_prompt, ppo.update_batch, ppo.update_passes) == (64, 8, 64, 1)
+    assert (ppo.learning_rate, ppo.critic_learning_rate, ppo.warmup, ppo.final_learning_rate) == (1e-6, 7e-6, 0.03, 0.1)
+    assert (ppo.sampling.temperature, ppo.sampling.top_p, ppo.sampling.max_new_tokens) == (0.7, 1.0, 1024)
+    assert (ppo.gamma, ppo.gae_lambda, ppo.clip, ppo.value_clip, ppo.betas) == (1.0, 0.95, 0.2, 0.2, (0.9, 0.95))
+    assert (ppo.reduction, ppo.kl.level, ppo.kl.estimator, ppo.kl.coefficient) == ("token", "token", "k1", 1e-3)
+    ei = loading.load(ROOT / "config/paper.yaml").file.algorithms["ei"]
+    assert (ei.samples_per_prompt, ei.sampling.temperature, ei.sampling.top_p, ei.epochs) == (64, 1.0, 0.95, 2)
+    assert (ei.batch, ei.learning_rate, ei.start, ei.drop_duplicates) == (256, 1e-4, "base", True)
+
+
+def test_one_setting_changes_only_what_hangs_on_it():
+    base = grid()
+    runs = {f"posttrain {id}" for id, run in base.runs.items() if run.algorithm == "ei"}
+    assert changed(base, grid(**{"algorithms/ei/learning_rate": 5e-4})) == runs
+    assert changed(base, grid(**{"benchmarks/synth-math/samples": 5})) == {
+        f"evaluate {id} synth-math" for id, benchmark in base.evaluations if benchmark == "synth-math"
+    }
+    assert changed(base, grid(**{"scales/pico/layers": 1})) == {"pretrain tg+omi1+omi2/pico/seed0"}
+    assert changed(base, grid(**{"corpora/omi2/documents": 9999})) == {"corpus omi2"}
+    assert changed(base, grid(**{"studies/kl/title": "another"})) == set()
+    pretraining = {name for name in specs(base) if name.startswith("pretrain")}
+    assert changed(base, grid(**{"pretraining/learning_rate": 2e-3})) == pretraining
+
+
+def test_a_stage_version_is_part_of_its_specs_only(monkeypatch):
+    before = specs(grid())
+    monkeypatch.setitem(__import__("echochamber.stages").stages.VERSIONS, "posttrain", 99)
+    after = specs(grid())
+    assert {name for name in after if after[name] != before[name]} == {n for n in after if n.startswith("posttrain")}
+
+
+def test_a_start_from_an_earlier_step():
+    start = {"pretraining/checkpoints": [100], "studies/kl/from_step": 100}
+    changes = grid(**start)
+    run = changes.runs["tg+omi1+omi2/nano/seed0+step100/grpo/synth-gsm/seed0"]
+    assert changes.posttrain_spec(run)["step"] == 100
+    model = changes.models["tg+omi1+omi2/nano/seed0"]
+    assert changes.evaluate_spec(model, "synth-gsm")["steps"] == [100, "last"]
+    assert changes.evaluate_spec(run, "synth-gsm")["steps"] is None
+
+
+def test_an_imported_model():
+    study = CONFIG["studies"]["kl"] | {"models": ["olmo"]}
+    changes = grid(models={"olmo": {"import": "some/folder"}}, **{"studies/kl": study})
+    run = changes.runs["imported/olmo/grpo/synth-gsm/seed0"]
+    assert changes.posttrain_spec(run)["model"] == "some/folder"
+    assert "imported/olmo" not in changes.trained_models
+    assert changes.evaluate_spec(changes.models["imported/olmo"], "synth-gsm")["model"] == "some/folder"
+
+
+def test_specs_survive_json():
+    for spec in specs(grid()).values():
+        assert json.loads(json.dumps(spec)) == spec
+    whole = json.loads(json.dumps(grid().whole_spec("tables")))
+    again = type(grid()).from_spec(whole)
+    assert again.index() == grid().index()
+    assert list(again.file.studies) == list(CONFIG["studies"])
+
+
+def test_the_committed_schema_is_the_settings():
+    """For editors; written by `python -m echochamber.settings`."""
+    committed = json.loads((ROOT / "config/schema.json").read_text(encoding="utf-8"))
+    assert committed == GridFile.model_json_schema()
+
+
+@pytest.mark.parametrize("module", ["echochamber.loading", "echochamber.plan", "echochamber.metrics"])
+def test_a_grid_is_read_without_torch(module):
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'snakemake' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

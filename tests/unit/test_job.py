@@ -1,0 +1,155 @@
+"""Exit status, the one line per error, signals, a parent that is gone, one writer per folder: with real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from echochamber import job
+from echochamber.lock import sole_writer
+
+PREAMBLE = "from echochamber.job import *\nimport time, sys\nfrom pathlib import Path\n"
+
+
+def script(tmp_path: Path, body: str) -> Path:
+    path = tmp_path / "script.py"
+    path.write_text(
+        PREAMBLE + "def body(job):\n" + textwrap.indent(textwrap.dedent(body), "    ") + "\nmain('test', body)\n"
+    )
+    return path
+
+
+def call(path: Path, *more: str, spec: str = "{}") -> subprocess.CompletedProcess:
+    command = [sys.executable, str(path), "--spec", spec, "--out", str(path.parent / "out"), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_done_is_0_and_writes_provenance(tmp_path):
+    done = call(script(tmp_path, "job.write_provenance(seed=job.spec['seed'])"), spec='{"seed": 4}')
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "out/provenance.json").read_text())
+    assert record["seed"] == 4
+    assert record["stage"] == "test"
+    assert record["versions"]["torch"].startswith("2.")
+    assert record["seconds"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "line"),
+    [
+        ("raise UserError('width: found 3, allowed: 4')", 1, "width: found 3, allowed: 4"),
+        ("raise ValueError('many\\n lines')", 1, "ValueError: many lines"),
+        (
+            "raise Interrupted('step 3 of 9')",
+            75,
+            "interrupted (step 3 of 9); saved, the same command goes on from there",
+        ),
+    ],
+)
+def test_an_error_is_one_line_on_the_terminal_and_whole_in_the_log(tmp_path, body, status, line):
+    log = tmp_path / "logs/test.log"
+    done = call(script(tmp_path, f"print('chatter')\n{body}"), "--log", str(log))
+    assert done.returncode == status
+    assert done.stderr == f"test {tmp_path / 'out'}: {line} (log: {log})\n"
+    assert done.stdout == ""
+    assert "chatter" in log.read_text()
+    assert line in log.read_text()
+
+
+@pytest.mark.parametrize("spec", ["{", "[1]", "@nowhere.json"])
+def test_a_bad_spec_is_one_line(tmp_path, spec):
+    done = call(script(tmp_path, "pass"), spec=spec)
+    assert done.returncode == 1
+    assert "--spec: found" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_spec_may_come_from_a_file(tmp_path):
+    (tmp_path / "spec.json").write_text('{"a": 1}')
+    done = call(script(tmp_path, "raise UserError(str(job.spec))"), spec=f"@{tmp_path / 'spec.json'}")
+    assert "{'a': 1}" in done.stderr
+
+
+LOOP = """
+    Path(job.out, 'started').parent.mkdir(parents=True, exist_ok=True)
+    Path(job.out, 'started').touch()
+    while not job.stop():
+        time.sleep(0.02)
+    raise Interrupted(job.stop.reason)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_exits_with_75(tmp_path, number):
+    path = script(tmp_path, LOOP)
+    command = [sys.executable, str(path), "--spec", "{}", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_for((tmp_path / "out/started").exists)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert signal.Signals(number).name in errors
+
+
+def test_a_job_whose_parent_is_killed_saves_and_stops(tmp_path):
+    path = script(tmp_path, LOOP)
+    parent = f"""
+import os, subprocess, sys
+command = [sys.executable, {str(path)!r}, "--spec", "{{}}", "--out", {str(tmp_path / "out")!r}]
+subprocess.Popen(command + ["--log", {str(tmp_path / "log")!r}, "--parent", str(os.getpid())]).wait()
+"""
+    process = subprocess.Popen([sys.executable, "-c", parent], stderr=subprocess.DEVNULL)
+    wait_for((tmp_path / "out/started").exists)
+    process.kill()
+    process.wait()
+    wait_for(lambda: "is gone" in (tmp_path / "log").read_text())
+
+
+def test_a_lock_waits_for_the_living_and_takes_over_from_the_dead(tmp_path):
+    code = f"""
+import time
+from pathlib import Path
+from echochamber.lock import sole_writer
+with sole_writer(Path({str(tmp_path)!r})):
+    Path({str(tmp_path)!r}, "held").touch()
+    time.sleep(600)
+"""
+    owner = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        wait_for((tmp_path / "held").exists)
+        assert f"process {owner.pid}" in (tmp_path / "LOCK").read_text()
+        with sole_writer(tmp_path, stop=lambda: True) as held:
+            assert not held
+    finally:
+        owner.kill()
+        owner.wait()
+    with sole_writer(tmp_path, stop=lambda: True) as held:
+        assert held
+        assert f"process {os.getpid()}" in (tmp_path / "LOCK").read_text()
+
+
+def test_progress_says_how_long_still(caplog, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(job.time, "monotonic", lambda: now[0])
+    caplog.set_level("INFO")
+    progress = job.Progress(100, "step", done=20, seconds_between_lines=5)
+    now[0] = 4.0
+    progress.update(30)
+    assert caplog.text == ""  # too early for a line
+    now[0] = 10.0
+    progress.update(40, loss=1.5)
+    # 20 steps in 10 seconds: the other 60 take 30.
+    assert "step 40 of 100 (40 %), 2/s, 30 s left, loss 1.5" in caplog.text

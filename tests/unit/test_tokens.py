@@ -1,0 +1,76 @@
+"""Any text survives a round trip, digits are tokens, documents come back as they were, bad rows are counted."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from echochamber.corpora.documents import Document
+from echochamber.tokens import Corpus, encode, train_bpe, write_corpus
+
+TEXTS = ["def simple_math_problem() -> int:\n    result = 12 + 345\n", r"So $3 \times 4 = 12$ \boxed{12}"] * 50
+TOKENIZER = train_bpe(TEXTS, 330)
+
+
+def decode(ids):
+    return TOKENIZER.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+
+@given(st.text())
+def test_any_text_survives(text):
+    assert decode(encode(TOKENIZER, [text])[0]) == text
+
+
+def test_special_ids_are_the_papers():
+    assert (TOKENIZER.unk_token_id, TOKENIZER.pad_token_id, TOKENIZER.eos_token_id) == (0, 1, 2)
+    assert len(TOKENIZER) <= 330
+
+
+def test_each_digit_is_a_token():
+    tokens = TOKENIZER.convert_ids_to_tokens(encode(TOKENIZER, ["12 + 345"])[0])
+    assert [token for token in tokens if any(c.isdigit() for c in token)] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_written_end_token_is_text():
+    ids = encode(TOKENIZER, ["a</s>b"])[0]
+    assert TOKENIZER.eos_token_id not in ids
+    assert decode(ids) == "a</s>b"
+
+
+def test_autotokenizer_loads_it(tmp_path):
+    TOKENIZER.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert encode(again, TEXTS[:2]) == encode(TOKENIZER, TEXTS[:2])
+    assert again.eos_token_id == 2
+    assert again.pad_token_id == 1
+
+
+def test_documents_come_back(tmp_path):
+    texts = [f"{text}{i}é\U0001f600" for i, text in enumerate(TEXTS)]
+    manifest = write_corpus((Document(text, "x") for text in texts), TOKENIZER, tmp_path, held_out=3)
+    held_out, train = Corpus(tmp_path, "held_out"), Corpus(tmp_path)
+    assert (len(held_out), len(train)) == (3, 97)
+    back = [decode(corpus.document(i)[:-1]) for corpus in (held_out, train) for i in range(len(corpus))]
+    assert back == texts
+    assert all(train.document(i)[-1] == 2 for i in range(len(train)))
+    assert train.tokens.dtype == np.uint16
+    assert manifest["train"]["tokens"] == len(train.tokens) == train.lengths().sum()
+    assert manifest["train"]["sha256"] == hashlib.sha256((tmp_path / "train.bin").read_bytes()).hexdigest()
+    assert json.loads((tmp_path / "manifest.json").read_text()) == manifest
+
+
+def test_bad_rows_are_counted_and_skipped(tmp_path):
+    documents = [Document(text, "x") for text in ("good", "", "  \n", None, 3, "fine")]
+    manifest = write_corpus(iter(documents), TOKENIZER, tmp_path, held_out=0)
+    assert manifest["bad_rows"] == {"empty": 2, "not text": 2}
+    assert manifest["train"]["documents"] == 2
+
+
+@pytest.mark.parametrize("part", ["train", "held_out"])
+def test_an_empty_part_can_be_read(tmp_path, part):
+    write_corpus(iter([]), TOKENIZER, tmp_path, held_out=0)
+    assert len(Corpus(tmp_path, part)) == 0
