@@ -149,5 +149,15 @@ def end_and_padding(tokenizer: Any) -> tuple[int, int]:
 
 
 def encode_questions(tokenizer: Any, questions: list[Any]) -> list[list[int]]:
-    """A prompt is the question and an empty line: no template, no start token."""
-    return encode(tokenizer, [question.question + "\n\n" for question in questions])
+    """A prompt is the question and an empty line, in the tokens that they have in a document: no template, no start.
+
+    Many tokenizers join two line breaks at the end of a text and keep them apart before a word, so that a prompt
+    encoded by itself would end in a token that never stood there in pretraining: it is encoded with a letter after it.
+    """
+    texts = [question.question + "\n\n" for question in questions]
+    alone = encode(tokenizer, texts)
+    followed = [ids[:-1] for ids in encode(tokenizer, [text + "x" for text in texts])]
+    same = zip(tokenizer.batch_decode(followed), tokenizer.batch_decode(alone), strict=True)
+    return [
+        ids if one == other else by_itself for ids, by_itself, (one, other) in zip(followed, alone, same, strict=True)
+    ]
