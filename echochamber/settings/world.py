@@ -12,7 +12,7 @@ OPERATIONS = ("more", "fewer", "times", "fraction", "buy", "give", "share", "tot
 """The kinds of step that a synthetic question is made of."""
 
 MAX_STEPS = 7
-"""The largest number of steps: each may name one more person or box, and names are few so that small models learn them."""
+"""The largest number of steps: each may name one more person, and names are few, so that small models learn them."""
 
 
 class Problems(Settings):
