@@ -1,0 +1,229 @@
+"""A study's part of the tables, and the words for it: what figures and claims draw from.
+
+A condition is a setting of a study whose runs differ in seeds only: (mixture, scale, algorithm, prompts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import pandas as pd
+
+from echochamber.analysis import replicates
+from echochamber.grid import Grid
+from echochamber.intervals import t_interval
+from echochamber.settings import FORMATS, Algorithm, ExpertIteration, GridFile, Scale, Study
+
+CONDITION = ["mixture", "scale", "algorithm", "prompts"]
+SEEDS_FOR_A_BAND = 3
+"""With fewer replicates the interval over seeds says nothing (t is 12.7 for two): each is shown by itself."""
+
+Role = Literal["task", "transfer", "hard"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Runs that differ in seeds only."""
+
+    mixture: str
+    scale: str
+    algorithm: str
+    prompts: str
+
+    def label(self, *without: str) -> str:
+        """The axes in one line, e.g. `tg+omi1 · nano · grpo`."""
+        return " · ".join(getattr(self, axis) for axis in CONDITION[:3] if axis not in without)
+
+
+class StudyView:
+    """One study of a grid: its runs, their rows of the tables (scorer `strict`), and its settings."""
+
+    def __init__(self, grid: Grid, name: str, tables: Mapping[str, pd.DataFrame]) -> None:
+        self.name, self.file = name, grid.file
+        self.study: Study = grid.file.studies[name]
+        self.world = grid.file.world
+        ids = [run.id for run in grid.study_runs(self.study)]
+        models = [model.id for model in grid.study_models(self.study)]
+        runs = tables["runs"]
+        self.runs = runs[runs["id"].isin(ids)].reset_index(drop=True)
+        self.models = runs[runs["id"].isin(models)].reset_index(drop=True)
+        scores = tables["scores"]
+        scores = scores[(scores["scorer"] == "strict") & scores["question_set"].isin(self.study.benchmarks)]
+        self.scores = scores[scores["id"].isin(ids)]
+        self.model_scores = scores[scores["id"].isin(models)]
+        training = tables["training"]
+        self.training = training[training["id"].isin(ids)]
+        gains = tables["gains"]
+        gains = gains[(gains["scorer"] == "strict") & gains["question_set"].isin(self.study.benchmarks)]
+        self.gains = gains[gains["id"].isin(ids)]
+
+    # --- settings ----------------------------------------------------------------------------------------------------
+
+    def algorithm(self, condition: Condition) -> Algorithm:
+        return self.file.algorithms[condition.algorithm]
+
+    def own(self, prompts: str) -> str | None:
+        """The benchmark on the test split of the question set that these prompts are from."""
+        return own_benchmark(self.file, self.study, prompts)
+
+    def role(self, benchmark: str) -> Role:
+        return role(self.file, benchmark)
+
+    def k(self, benchmark: str) -> int:
+        """The largest k: all samples of a question."""
+        return self.file.benchmarks[benchmark].samples
+
+    def steps_per_pass(self, condition: Condition) -> float:
+        """Rollout batches in one pass over the prompts; NaN for Expert Iteration."""
+        settings = self.algorithm(condition)
+        last = self.last_step(condition)
+        return float("nan") if isinstance(settings, ExpertIteration) else last / settings.passes
+
+    # --- runs --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def conditions(self) -> list[Condition]:
+        """In the order of the study's axes, imported models last."""
+        rows = {Condition(*map(str, row)) for row in self.runs[CONDITION].itertuples(index=False)}
+        axes = (
+            (*self.study.mixtures, *self.study.models),
+            (*self.study.scales, "imported"),
+            self.study.algorithms,
+            self.study.prompts,
+        )
+        return sorted(rows, key=lambda c: [o.index(getattr(c, a)) for a, o in zip(CONDITION, axes, strict=True)])
+
+    def of(self, condition: Condition, table: pd.DataFrame | None = None) -> pd.DataFrame:
+        """The rows of one condition, of the runs or of another table with the axes."""
+        table = self.runs if table is None else table
+        keep = pd.Series(True, index=table.index)
+        for axis in CONDITION:
+            keep &= table[axis] == getattr(condition, axis)
+        return table[keep]
+
+    def last_step(self, condition: Condition) -> int:
+        return int(self.of(condition, self.scores)["step"].max())
+
+    def measure(
+        self, condition: Condition, metric: str, benchmark: str, *, k: int | None = None, format: str | None = None
+    ) -> pd.DataFrame:
+        """One measure of one condition: rows of the scores table, one for each run and step."""
+        rows = self._measured.get((metric, benchmark, k, format))
+        return self.scores.iloc[:0] if rows is None else self.of(condition, rows)
+
+    def curve(
+        self, condition: Condition, metric: str, benchmark: str, *, k: int | None = None, format: str | None = None
+    ) -> pd.DataFrame:
+        """The same as a table of replicates (rows, by seed) and steps (columns); NaN where there is no estimate."""
+        rows = self.measure(condition, metric, benchmark, k=k, format=format)
+        if rows.empty:
+            return pd.DataFrame()
+        unit = replicates.unit(self.of(condition))
+        return rows.pivot_table(index=unit, columns="step", values="estimate", aggfunc="mean", dropna=False).astype(
+            float
+        )
+
+    def shares(self, condition: Condition, benchmark: str, step: int) -> pd.DataFrame:
+        """Shares of the formats at one step: replicates (rows) by format (columns)."""
+        return pd.DataFrame({f: self.curve(condition, "share", benchmark, format=f)[step] for f in FORMATS})
+
+    @cached_property
+    def _measured(self) -> dict[tuple, pd.DataFrame]:
+        table = self.scores.assign(k=self.scores["k"].astype(object), format=self.scores["format"].astype(object))
+        groups = table.groupby(["metric", "question_set", "k", "format"], dropna=False, sort=False)
+        return {
+            (metric, benchmark, None if pd.isna(k) else int(k), None if pd.isna(form) else str(form)): part
+            for (metric, benchmark, k, form), part in groups
+        }
+
+
+def lines(rows: pd.DataFrame, runs: pd.DataFrame) -> list[pd.DataFrame]:
+    """What to draw of one measure (`StudyView.measure`): estimate, low, high against step and completions_sampled.
+
+    From three replicates on one line, their mean with the t-interval over them. With fewer, one line each, with the
+    interval over questions; so too at step 0 of several RL seeds, which is one and the same base model.
+    """
+    unit = replicates.unit(runs)
+    found = []
+    for seed, part in rows.groupby(unit, dropna=False, sort=True):
+        each = part.groupby("step", sort=True)[["completions_sampled", "estimate", "low", "high"]].mean().reset_index()
+        found.append(each.assign(seed=seed, n_seeds=1, interval="questions"))
+    if len(found) < SEEDS_FOR_A_BAND:
+        return found
+    together = pd.concat(found)
+    means = []
+    for step, part in together.groupby("step", sort=True):
+        estimate, low, high = t_interval(part["estimate"])
+        if step == 0 and unit == "run_seed":
+            low, high = part["low"].mean(), part["high"].mean()
+        x = part["completions_sampled"].mean()
+        mean = {"step": step, "completions_sampled": x, "estimate": estimate, "low": low, "high": high}
+        means.append(mean | {"n_seeds": part["estimate"].notna().sum()})
+    return [pd.DataFrame(means).assign(seed=pd.NA, interval="seeds")]
+
+
+def points(rows: pd.DataFrame, runs: pd.DataFrame) -> list[pd.Series]:
+    """`lines` at a single step: one point for the mean over seeds, or one for each seed where seeds are few."""
+    return [line.iloc[-1] for line in lines(rows, runs)]
+
+
+def own_benchmark(file: GridFile, study: Study, prompts: str) -> str | None:
+    """The first benchmark of a study that tests the question set of these prompts."""
+    questions = file.prompts[prompts].questions
+    return next((name for name in study.benchmarks if file.benchmarks[name].questions == questions), None)
+
+
+def role(file: GridFile, benchmark: str) -> Role:
+    """What claims take a benchmark for: its setting, or what the question set tells."""
+    settings = file.benchmarks[benchmark]
+    if settings.role is not None:
+        return settings.role
+    questions = file.question_sets[settings.questions]
+    if questions.kind == "synthetic":
+        return "transfer" if questions.problems.family == "math" else "task"
+    return (
+        "hard"
+        if questions.dataset.startswith("aime")
+        else "transfer"
+        if questions.dataset.startswith("math")
+        else "task"
+    )
+
+
+def parameters(scale: Scale) -> int:
+    """Parameters of the transformer blocks, embeddings left out: four square projections and three SwiGLU matrices."""
+    return scale.layers * (4 * scale.width**2 + 3 * scale.width * scale.intermediate)
+
+
+def seeds_in_words(view: StudyView) -> str:
+    """The replicates of a study, for captions."""
+    said = {replicates.describe(view.of(condition)) for condition in view.conditions}
+    return " or ".join(sorted(said)) if said else "1 seed"
+
+
+def kl_families(view: StudyView) -> list[list[Condition]]:
+    """Conditions that differ in their KL penalty alone, two or more together, from the smallest coefficient on.
+
+    A coefficient of 0 belongs to every place and estimator; otherwise those must agree.
+    """
+    groups: dict[str, list[Condition]] = {}
+    for condition in view.conditions:
+        settings = view.algorithm(condition)
+        if not isinstance(settings, ExpertIteration) and view.own(condition.prompts):
+            same = settings.model_dump_json(exclude={"kl"})
+            groups.setdefault(f"{condition.mixture} {condition.scale} {condition.prompts} {same}", []).append(condition)
+    families = []
+    for group in groups.values():
+        kinds = {c: view.algorithm(c).kl.model_dump_json(exclude={"coefficient"}) for c in group}
+        penalised = [c for c in group if view.algorithm(c).kl.coefficient > 0]
+        free = [c for c in group if view.algorithm(c).kl.coefficient == 0]
+        for kind in dict.fromkeys(kinds[c] for c in penalised):
+            family = sorted(
+                [*free, *(c for c in penalised if kinds[c] == kind)], key=lambda c: view.algorithm(c).kl.coefficient
+            )
+            if len(family) > 1:
+                families.append(family)
+    return families

@@ -1,0 +1,39 @@
+"""Figures: each a function of tables alone. `draw` makes one, `save` writes it with its caption and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from echochamber.analysis.studies import StudyView
+from echochamber.figures import style
+from echochamber.files import write_aside, write_text
+from echochamber.grid import Grid
+
+
+def draw(grid: Grid, study: str, kind: str, tables: Mapping[str, pd.DataFrame]) -> tuple[Figure, str, pd.DataFrame]:
+    """One figure of one study: (figure, caption, the numbers drawn).
+
+    kind: one of `echochamber.settings.FIGURES`, each a module of this package. tables: as `analysis.tables.read`
+    gives them. Raises ValueError, in one line, if the study has nothing that such a figure shows.
+    """
+    view = StudyView(grid, study, tables)
+    if view.runs.empty:
+        raise ValueError(f"studies.{study}.figures: found {kind}, which shows RL runs, and the study has none")
+    with matplotlib.rc_context(style.RC):
+        return import_module(f"echochamber.figures.{kind}").draw(view)
+
+
+def save(figure: Figure, caption: str, data: pd.DataFrame, stem: Path) -> None:
+    """Write stem.pdf, stem.png, stem.csv and stem.caption.txt, without a date in them."""
+    with matplotlib.rc_context(style.RC):
+        for kind, metadata in ((".pdf", {"CreationDate": None}), (".png", {"Software": None})):
+            path = stem.with_name(stem.name + kind)
+            write_aside(path, lambda aside, metadata=metadata: figure.savefig(aside, metadata=metadata))
+    write_aside(stem.with_name(stem.name + ".csv"), lambda aside: data.to_csv(aside, index=False))
+    write_text(stem.with_name(stem.name + ".caption.txt"), caption + "\n")

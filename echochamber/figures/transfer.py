@@ -1,0 +1,85 @@
+"""What RL on one question set does to accuracy on the others (the paper's Table 1)."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from echochamber.analysis.studies import Condition, StudyView, points
+from echochamber.figures import captions, published, style
+
+MEASURES = (("greedy_accuracy", "pass@1 (greedy)"), ("pass_at_k", "mean accuracy of samples"))
+
+
+def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
+    """Figure, caption, and the numbers drawn."""
+    conditions = view.conditions
+    benchmarks = list(view.study.benchmarks)
+    figure, panels = style.panels(len(benchmarks), columns=3, height=0.42 * len(conditions) + 1.1, width=3.6)
+    data: list[dict] = []
+    paper = False
+    for benchmark, (ax,) in zip(benchmarks, panels, strict=True):
+        transfer = view.role(benchmark) == "transfer"
+        for y, condition in enumerate(conditions):
+            for i, (metric, _) in enumerate(MEASURES):
+                data += _gain(ax, view, condition, benchmark, metric, y + 0.13 * (2 * i - 1), style.series_style(i))
+            known = published.MATH_500.get(condition.mixture)
+            if known and transfer:
+                paper = True
+                look = {"color": style.PAPER, "markerfacecolor": "none", "marker": "D", "markersize": 4.5}
+                ax.plot([known[1] - known[0]], [y + 0.36], linestyle="none", **look)
+                data.append(
+                    vars(condition)
+                    | {"question_set": benchmark, "metric": "published", "estimate": known[1] - known[0]}
+                )
+        ax.axvline(0, color="#888888", linewidth=0.8, zorder=0)
+        ax.set_yticks(range(len(conditions)), [_name(view, c) for c in conditions])
+        ax.set_ylim(len(conditions) - 0.4, -0.5)
+        ax.set_xlabel("gain in accuracy over the base model")
+        style.signed_axis(ax.xaxis)
+        own = {view.own(c.prompts) for c in conditions} == {benchmark}
+        scales = ", ".join(dict.fromkeys(c.scale for c in conditions))
+        style.title(ax, f"{benchmark}{' (what RL trained on)' if own else ''} · {scales}", view.world)
+        ax.margins(x=0.12)
+    handles = [
+        Line2D([], [], label=name, **(style.series_style(i) | {"linestyle": "none"}))
+        for i, (_, name) in enumerate(MEASURES)
+    ]
+    if paper:
+        handles.append(style.paper_handle("paper: MATH-500 after RL on GSM8K, 1B"))
+    style.legend(figure, handles)
+    caption = (
+        "Gain in accuracy over the base model on the same held-out questions, on the question set that RL trained on "
+        "and on others. "
+        + ("Red diamonds are the paper's gains at 1B parameters on real text. " if paper else "")
+        + captions.tail(view, benchmarks).replace("interval over questions", "paired bootstrap interval over questions")
+    )
+    return figure, caption, pd.DataFrame(data)
+
+
+def _name(view: StudyView, condition: Condition) -> str:
+    """The axes in which the conditions of the study differ."""
+    axes = [
+        a for a in ("mixture", "scale", "algorithm", "prompts") if len({getattr(c, a) for c in view.conditions}) > 1
+    ]
+    return " · ".join(getattr(condition, axis) for axis in axes) or condition.label()
+
+
+def _gain(ax, view: StudyView, condition: Condition, benchmark: str, metric: str, y: float, look: dict) -> list[dict]:
+    rows = view.of(condition, view.gains)
+    rows = rows[(rows["question_set"] == benchmark) & (rows["metric"] == metric)]
+    rows = rows.rename(columns={"gain": "estimate"}).assign(completions_sampled=0.0)
+    drawn = []
+    found = points(rows, view.of(condition))
+    for i, point in enumerate(found):
+        style.whisker(
+            ax,
+            y + style.spread(i, len(found), 0.08),
+            point,
+            horizontal=True,
+            color=look["color"],
+            marker=look["marker"],
+        )
+        drawn.append(vars(condition) | {"question_set": benchmark, "metric": metric} | dict(point))
+    return drawn
