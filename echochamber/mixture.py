@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,12 +34,24 @@ def manifest(passes: dict[str, int], corpora: dict[str, str], background: list[s
     return {"sources": sources, "tokens": tokens, "background_share": share}
 
 
+class Batch(NamedTuple):
+    """Rows of tokens: int64, (rows, length)."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    """The same tokens, -100 where a token gives no loss: padding, and the first of a document that stands alone."""
+    positions: np.ndarray | None
+    """Place of each token in its document; None where a row is one text from end to end."""
+
+
 class Batches:
     """Batches of a mixture by number.
 
     `concatenate`: each source is one stream of tokens, cut into rows of `length`, wherever that falls (the paper's).
     `document`: whole documents, each put into the row of the batch that it fills best; a batch ends with the first
-    document that fits nowhere. Rows are filled up with padding, which gives no loss.
+    document that fits nowhere. Rows are filled up with padding. Positions start again with every document, and the
+    model must attend within a document only: what stands before it in its row depends on its length, and so on its
+    format, which would teach formats a place instead of a share.
     """
 
     def __init__(self, mixture: dict, *, length: int, rows: int, packing: str, seed: int, pad: int) -> None:
@@ -62,19 +75,23 @@ class Batches:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Token ids and labels of batch `number`: int64, (rows, length); labels are -100 where there is padding."""
+    def batch(self, number: int) -> Batch:
+        """Batch `number`: arrays of int64, (rows, length)."""
         ids = np.full((self.rows, self.length), self.pad, dtype=np.int64)
         labels = np.full_like(ids, IGNORED)
+        positions = np.zeros_like(ids) if self.packing == "document" else None
         filled = np.zeros(self.rows, dtype=np.int64)
         units = self._units(np.arange(self.starts[number], self.starts[number + 1]))
         for place, (source, unit) in enumerate(units):
             tokens = self._tokens(source, unit)
-            row = place if self.packing == "concatenate" else best_fit(self.length - filled, len(tokens))
-            ids[row, filled[row] : filled[row] + len(tokens)] = tokens
-            labels[row, filled[row] : filled[row] + len(tokens)] = tokens
+            row = place if positions is None else best_fit(self.length - filled, len(tokens))
+            taken = slice(filled[row], filled[row] + len(tokens))
+            ids[row, taken] = labels[row, taken] = tokens
+            if positions is not None:
+                positions[row, taken] = np.arange(len(tokens))
+                labels[row, taken.start] = IGNORED  # nothing before it to predict it from
             filled[row] += len(tokens)
-        return ids, labels
+        return Batch(ids, labels, positions)
 
     def _units(self, places: np.ndarray) -> list[tuple[int, int]]:
         """(source, number of its row or document) at places of the global order."""

@@ -19,7 +19,7 @@ from transformers import OlmoForCausalLM, PreTrainedTokenizerBase
 from echochamber import device as devices
 from echochamber.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
 from echochamber.job import Interrupted, Progress, UserError
-from echochamber.mixture import IGNORED, Batches
+from echochamber.mixture import IGNORED, Batch, Batches
 from echochamber.model import build, training_flops_per_token
 from echochamber.schedule import warmup_cosine
 from echochamber.settings import Pretraining, Scale
@@ -100,9 +100,9 @@ def train(
         factor = warmup_cosine(step - 1, total, warmup=settings.warmup_steps, final=settings.final_learning_rate)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
-        ids, labels = (torch.from_numpy(array).to(device) for array in batches.batch(step - 1))
+        batch = batches.batch(step - 1)
         with devices.autocast(device, settings.precision):
-            loss = next_token_loss(model, ids, labels)
+            loss = next_token_loss(model, batch, device)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
         optimizer.step()
@@ -112,7 +112,7 @@ def train(
             raise UserError(f"step {step}: the loss is {value}; the last good state is that of step {first}")
         since_row["loss"] += value
         since_row["steps"] += 1
-        since_row["tokens"] += int((labels != IGNORED).sum())
+        since_row["tokens"] += int((batch.labels != IGNORED).sum())
         since_row["seconds"] += time.monotonic() - started
         if step % settings.log_every == 0 or step == total:
             row = {
@@ -149,18 +149,33 @@ def train(
     return metrics, timings
 
 
-def next_token_loss(model: OlmoForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean negative log-likelihood of each token given those before it, in nats per token.
+def next_token_loss(model: OlmoForCausalLM, batch: Batch, device: torch.device) -> torch.Tensor:
+    """Mean negative log-likelihood of each token given those before it in its document, in nats per token."""
+    ids, labels = (torch.from_numpy(array).to(device) for array in (batch.ids[:, :-1], batch.labels[:, 1:]))
+    mask = positions = None
+    if batch.positions is not None:
+        positions = torch.from_numpy(batch.positions[:, :-1]).to(device)
+        mask = document_mask(positions)
+    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits.float()
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+
+
+def document_mask(positions: torch.Tensor) -> torch.Tensor:
+    """Which position attends to which: those before it in its own document, and itself.
 
     Args:
-        ids, labels: int64, (rows, length); a label of -100 gives no loss.
+        positions: (rows, tokens); a document begins where it is 0.
+
+    Returns:
+        bool, (rows, 1, tokens, tokens): query, key.
     """
-    logits = model(input_ids=ids[:, :-1], use_cache=False).logits.float()
-    return F.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
+    document = (positions == 0).cumsum(1)
+    own = document[:, :, None] == document[:, None, :]
+    return own.tril()[:, None]
 
 
-def held_out_batches(mixture: dict, settings: Pretraining, pad: int) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
-    """Per source, its held-out documents in rows of their own, cut at the sequence length: (ids, labels) batches."""
+def held_out_batches(mixture: dict, settings: Pretraining, pad: int) -> dict[str, list[Batch]]:
+    """Per source, its held-out documents, each in a row of its own, cut at the sequence length."""
     found = {}
     for name, source in mixture["sources"].items():
         corpus = Corpus(Path(source["corpus"]), "held_out")
@@ -172,20 +187,20 @@ def held_out_batches(mixture: dict, settings: Pretraining, pad: int) -> dict[str
             labels = np.full_like(ids, IGNORED)
             for row, tokens in enumerate(chosen):
                 ids[row, : len(tokens)] = labels[row, : len(tokens)] = tokens
-            batches.append((ids, labels))
+            batches.append(Batch(ids, labels, None))
         if batches:
             found[name] = batches
     return found
 
 
 @torch.no_grad()
-def held_out_loss(model: OlmoForCausalLM, batches: list, settings: Pretraining, device: torch.device) -> float:
+def held_out_loss(model: OlmoForCausalLM, batches: list[Batch], settings: Pretraining, device: torch.device) -> float:
     """Loss on held-out documents, in nats per token, each token counted once."""
     total, tokens = 0.0, 0
-    for ids, labels in batches:
-        count = int((labels[:, 1:] != IGNORED).sum())
+    for batch in batches:
+        count = int((batch.labels[:, 1:] != IGNORED).sum())
         with devices.autocast(device, settings.precision):
-            loss = next_token_loss(model, torch.from_numpy(ids).to(device), torch.from_numpy(labels).to(device))
+            loss = next_token_loss(model, batch, device)
         total += loss.item() * count
         tokens += count
     return total / tokens

@@ -17,7 +17,7 @@ rule tokenizer:
         runtime=120,
     params:
         spec=tokenizer_spec,
-        out=GRID.paths.tokenizer,
+        out=str(GRID.paths.tokenizer),
     message:
         "Tokenizer"
     shell:

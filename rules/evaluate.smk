@@ -19,7 +19,7 @@ rule evaluate:
     params:
         spec=evaluate_spec,
         out=subpath(output.samples, parent=True),
-        state=GRID.paths.state("evals/{id}/{benchmark}"),
+        state=str(GRID.paths.state("evals/{id}/{benchmark}")),
     message:
         "Evaluating {wildcards.id} on {wildcards.benchmark}"
     shell:

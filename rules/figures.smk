@@ -29,7 +29,7 @@ rule figure:
         runtime=30,
     params:
         spec=figure_spec,
-        out=GRID.paths.figures,
+        out=str(GRID.paths.figures),
     message:
         "Figure {wildcards.study}-{wildcards.figure}"
     shell:

@@ -22,7 +22,7 @@ rule posttrain:
     params:
         spec=posttrain_spec,
         out=subpath(output.metrics, parent=True),
-        state=GRID.paths.state("{run}"),
+        state=str(GRID.paths.state("{run}")),
     message:
         "Post-training {wildcards.run}"
     shell:

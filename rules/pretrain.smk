@@ -23,7 +23,7 @@ rule pretrain:
     params:
         spec=pretrain_spec,
         out=subpath(output.metrics, parent=True),
-        state=GRID.paths.state("{mixture}/{scale}/seed{seed}"),
+        state=str(GRID.paths.state("{mixture}/{scale}/seed{seed}")),
     message:
         "Pretraining {wildcards.mixture}, {wildcards.scale}, seed {wildcards.seed}"
     shell:

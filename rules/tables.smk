@@ -37,7 +37,7 @@ rule make_tables:
         runtime=60,
     params:
         spec=as_params(GRID.whole_spec("tables")),
-        out=GRID.paths.tables,
+        out=str(GRID.paths.tables),
     message:
         "Tables"
     shell:
@@ -60,7 +60,7 @@ rule claims:
         runtime=30,
     params:
         spec=as_params(GRID.whole_spec("claims")),
-        out=RESULTS,
+        out=str(RESULTS),
     message:
         "Claims"
     shell:

@@ -91,9 +91,12 @@ def test_document_packing_visits_every_document_exactly_as_often_as_its_passes(t
     packed = batches(manifest, "document")
     seen = Counter()
     for number in range(len(packed)):
-        ids, labels = packed.batch(number)
-        assert ids.shape == labels.shape == (4, 24)
-        assert ((labels == IGNORED) == (ids == PAD)).all()
+        ids, labels, positions = packed.batch(number)
+        assert ids.shape == labels.shape == positions.shape == (4, 24)
+        assert ((labels == IGNORED) == (positions == 0)).all()
+        assert (positions[ids == PAD] == 0).all()
+        begins = np.argwhere(positions == 1) - [0, 1]  # each document has at least two tokens
+        assert all(column == 0 or ids[row, column - 1] == END for row, column in begins)
         assert (ids[labels != IGNORED] == labels[labels != IGNORED]).all()
         seen.update(document for row in ids for document in documents_of(row))
     expected = Counter()

@@ -1,0 +1,117 @@
+"""The architecture against a forward pass written out by hand, parameter and FLOP counts against the paper's."""
+
+import math
+
+import pytest
+import torch
+
+from echochamber import model as models
+from echochamber.job import UserError
+from echochamber.settings import Scale
+
+PAPER = {
+    "150m": (Scale(width=768, layers=12, heads=12, intermediate=3072), 162_398_208),
+    "1b": (Scale(width=2048, layers=16, heads=16, intermediate=8192, tied=True), 1_139_277_824),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_parameter_counts_are_the_papers(name):
+    scale, parameters = PAPER[name]
+    with torch.device("meta"):
+        model = models.OlmoForCausalLM(models.config(scale, vocabulary=32_000, context=2048, eos=2, pad=1))
+    assert models.parameters(model) == parameters
+
+
+def test_training_flops_by_hand():
+    """150M, one token at 2048: 6 (162,398,208 - 32,000 * 768) + 12 * 12 * 768 * 2048."""
+    scale, parameters = PAPER["150m"]
+    with torch.device("meta"):
+        model = models.OlmoForCausalLM(models.config(scale, vocabulary=32_000, context=2048, eos=2, pad=1))
+    expected = 6 * (parameters - 24_576_000) + 12 * 12 * 768 * 2048
+    assert models.training_flops_per_token(model, 2048) == expected
+    # The reference: 56 billion tokens are 41 H100-hours at 40 % of 989 TFLOP/s.
+    assert expected * 56e9 / (0.4 * 989e12) / 3600 == pytest.approx(41, abs=1)
+
+
+def layer_norm(x):
+    return (x - x.mean(-1, keepdim=True)) / torch.sqrt(x.var(-1, keepdim=True, unbiased=False) + 1e-5)
+
+
+def rotate(x, theta=10_000.0):
+    """(tokens, heads, size): pairs (i, i + size / 2) turned by position * theta^(-2 i / size)."""
+    tokens, _, size = x.shape
+    angles = torch.arange(tokens)[:, None] * theta ** (-torch.arange(0, size, 2) / size)
+    cos, sin = angles.cos()[:, None], angles.sin()[:, None]
+    one, two = x[..., : size // 2], x[..., size // 2 :]
+    return torch.cat([one * cos - two * sin, two * cos + one * sin], -1)
+
+
+def written_out(weights, ids, layers, heads, tied):
+    x = weights["model.embed_tokens.weight"][ids]
+    tokens, width = x.shape
+    size = width // heads
+    for layer in range(layers):
+
+        def w(name, layer=layer):
+            return weights[f"model.layers.{layer}.{name}.weight"]
+
+        h = layer_norm(x)
+        q, k, v = ((h @ w(f"self_attn.{n}_proj").T).view(tokens, heads, size) for n in "qkv")
+        q, k = rotate(q), rotate(k)
+        scores = torch.einsum("qhd,khd->hqk", q, k) / math.sqrt(size)
+        scores = scores.masked_fill(~torch.ones(tokens, tokens, dtype=torch.bool).tril(), -math.inf)
+        mixed = torch.einsum("hqk,khd->qhd", scores.softmax(-1), v).reshape(tokens, width)
+        x = x + mixed @ w("self_attn.o_proj").T
+        h = layer_norm(x)
+        gate = h @ w("mlp.gate_proj").T
+        x = x + (gate * torch.sigmoid(gate) * (h @ w("mlp.up_proj").T)) @ w("mlp.down_proj").T
+    head = weights["model.embed_tokens.weight" if tied else "lm_head.weight"]
+    return layer_norm(x) @ head.T
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_forward_equals_the_architecture_written_out(tied):
+    scale = Scale(width=24, layers=3, heads=4, intermediate=40, tied=tied)
+    model = models.build(scale, vocabulary=50, context=32, eos=2, pad=1, seed=1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(8)  # away from where everything is nearly linear
+        ids = torch.randint(3, 50, (17,), generator=torch.Generator().manual_seed(0))
+        found = model(input_ids=ids[None]).logits[0]
+        expected = written_out(model.state_dict(), ids, 3, 4, tied)
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_initialisation_is_cut_normal_and_seeded():
+    scale = Scale(width=64, layers=2, heads=4, intermediate=128)
+    one, same, other = (
+        torch.cat(
+            [w.flatten() for w in models.build(scale, vocabulary=400, context=8, eos=2, pad=1, seed=s).parameters()]
+        )
+        for s in (0, 0, 1)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert one.abs().max() <= 0.06
+    # Cut at three deviations, the deviation of a normal shrinks to 0.9866 of itself.
+    assert one.std().item() == pytest.approx(0.02 * 0.9866, rel=0.01)
+    assert one.mean().item() == pytest.approx(0, abs=1e-4)
+
+
+def test_checkpoints_are_found_by_step(tmp_path):
+    for step in (5, 10, 300):
+        (tmp_path / f"step_{step:08d}").mkdir()
+    place = {"checkpoints": str(tmp_path)}
+    assert [step for step, _ in models.checkpoints(place | {"steps": None})] == [5, 10, 300]
+    assert [step for step, _ in models.checkpoints(place | {"steps": [10, "last"]})] == [10, 300]
+    assert models.find(place | {"step": "last"}).name == "step_00000300"
+    assert models.find({"model": "any/folder"}).name == "folder"
+    with pytest.raises(UserError, match=r"found steps \[5, 10, 300\], wanted \[7\]"):
+        models.find(place | {"step": 7})
+
+
+def test_a_folder_without_a_model_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"no model there .*allowed: a Hugging Face folder") as caught:
+        models.load(tmp_path, torch.device("cpu"))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,200 @@
+"""The loss written out, packing that teaches no place, and a killed run that goes on bit for bit."""
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from echochamber import checkpoint, mixture, pretrain
+from echochamber import model as models
+from echochamber.corpora.documents import Document
+from echochamber.job import UserError
+from echochamber.mixture import IGNORED, Batch
+from echochamber.schedule import warmup_cosine
+from echochamber.settings import Pretraining, Scale
+from echochamber.tokens import train_bpe, write_corpus
+
+SCALE = Scale(width=16, layers=1, heads=2, intermediate=32)
+SETTINGS = {"sequence_length": 32, "batch_rows": 4, "packing": "document", "precision": "fp32", "warmup_steps": 3}
+SETTINGS |= {"learning_rate": 1e-2, "log_every": 5, "held_out_every": 20, "held_out_documents": 6, "checkpoints": [10]}
+CPU = torch.device("cpu")
+SCRIPT = Path(__file__).parents[2] / "workflow_scripts/pretrain.py"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Two tiny sources on disk: their mixture and the tokenizer."""
+    folder = tmp_path_factory.mktemp("world")
+    texts = {"sums": [f"{i} + {i} = {2 * i}" for i in range(200)], "words": [f"so {i} it is" for i in range(60)]}
+    tokenizer = train_bpe([text for part in texts.values() for text in part], 300)
+    for name, documents in texts.items():
+        write_corpus((Document(text, name) for text in documents), tokenizer, folder / name, held_out=6)
+    tokenizer.save_pretrained(folder / "tokenizer")
+    manifest = mixture.manifest({"sums": 1, "words": 2}, {name: str(folder / name) for name in texts}, ["words"])
+    (folder / "mixture.json").write_text(json.dumps(manifest))
+    return folder, manifest, tokenizer
+
+
+def spec(folder: Path) -> dict:
+    settings = Pretraining(**SETTINGS).model_dump(mode="json")
+    paths = {"mixture": str(folder / "mixture.json"), "tokenizer": str(folder / "tokenizer")}
+    return {"scale": SCALE.model_dump(), "settings": settings, "seed": 0, "version": 1} | paths
+
+
+def command(folder: Path, out: Path) -> list[str]:
+    return [sys.executable, str(SCRIPT), "--spec", json.dumps(spec(folder)), "--out", str(out), "--log", f"{out}.log"]
+
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "ECHO_DEVICE": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "model"
+    subprocess.run(command(world[0], out), env=ENVIRONMENT, check=True, timeout=120)
+    return out
+
+
+def test_next_token_loss_by_hand(world):
+    """Against log-probabilities summed in a plain loop over unpadded, unpacked documents."""
+    model = models.build(SCALE, vocabulary=50, context=16, eos=2, pad=1, seed=0)
+    documents = [[5, 6, 7, 2], [8, 9, 2], [10, 11, 12, 13, 2]]
+    ids = np.full((2, 9), 1)
+    labels, positions = np.full((2, 9), IGNORED), np.zeros((2, 9), dtype=int)
+    for row, column, document in ((0, 0, documents[0]), (0, 4, documents[1]), (1, 0, documents[2])):
+        places = slice(column, column + len(document))
+        ids[row, places] = labels[row, places] = document
+        labels[row, column] = IGNORED
+        positions[row, places] = np.arange(len(document))
+    packed = pretrain.next_token_loss(model, Batch(ids, labels, positions), CPU)
+    total, count = 0.0, 0
+    for document in documents:
+        logprobs = model(input_ids=torch.tensor([document])).logits[0].log_softmax(-1)
+        for place in range(1, len(document)):
+            total -= logprobs[place - 1, document[place]].item()
+            count += 1
+    assert packed.item() == pytest.approx(total / count, rel=1e-5)
+
+
+def test_document_mask_by_hand():
+    mask = pretrain.document_mask(torch.tensor([[0, 1, 0, 1, 2, 0]]))[0, 0].int().tolist()
+    assert mask == [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [0, 0, 1, 0, 0, 0],
+        [0, 0, 1, 1, 0, 0],
+        [0, 0, 1, 1, 1, 0],
+        [0, 0, 0, 0, 0, 1],
+    ]
+
+
+def test_schedule_by_hand():
+    factors = [warmup_cosine(step, 8, warmup=3, final=0.1) for step in range(8)]
+    assert factors[:4] == pytest.approx([1 / 3, 2 / 3, 1.0, 1.0])
+    assert factors[5] == pytest.approx(0.1 + 0.9 * 0.5)  # half way between updates 3 and 7
+    assert factors[7] == pytest.approx(0.1)
+
+
+def test_it_learns_and_reports_each_source(undisturbed):
+    metrics = pd.read_csv(undisturbed / "metrics.csv")
+    assert metrics["step"].is_monotonic_increasing
+    assert metrics["loss"].iloc[-1] < 0.7 * metrics["loss"].iloc[0]
+    assert {"loss_sums", "loss_words", "tokens", "learning_rate", "gradient_norm"} <= set(metrics.columns)
+    assert (metrics[["loss_sums", "loss_words"]].iloc[-1] < math.log(300)).all()  # a uniform guess
+    assert set(pd.read_csv(undisturbed / "timings.csv").columns) >= {
+        "seconds_update",
+        "tokens_per_second",
+        "peak_bytes",
+    }
+    provenance = json.loads((undisturbed / "provenance.json").read_text())
+    assert (provenance["seed"], provenance["device"]) == (0, "cpu")
+
+
+def test_kept_checkpoints_are_ordinary_hugging_face_folders(undisturbed, world):
+    steps = [step for step, _ in models.checkpoints({"checkpoints": str(undisturbed / "checkpoints"), "steps": None})]
+    last = pd.read_csv(undisturbed / "metrics.csv")["step"].iloc[-1]
+    assert steps == [10, last]
+    folder = models.find({"checkpoints": str(undisturbed / "checkpoints"), "step": "last"})
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert type(model).__name__ == "OlmoForCausalLM"
+    assert (model.config.eos_token_id, model.config.pad_token_id) == (2, 1)
+    text = "12 + 12 = 24"
+    assert tokenizer.decode(tokenizer(text, add_special_tokens=False).input_ids) == text
+    assert len(tokenizer) == len(world[2])
+
+
+def test_killed_at_any_moment_it_goes_on_bit_for_bit(world, undisturbed, tmp_path):
+    """SIGKILL at seeded random moments, one of them inside the write of a state; then the same command."""
+    out, rng, kills = tmp_path / "model", random.Random(0), 0
+    environment = ENVIRONMENT | {"ECHO_SECONDS_BETWEEN_SAVES": "0"}
+    state = Path(f"{out}.state")
+    for kill in range(6):
+        process = subprocess.Popen(command(world[0], out), env=environment, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while process.poll() is None and not (state / ("next.part" if kill == 0 else "latest")).exists():
+            assert time.monotonic() < end
+        if kill:
+            time.sleep(rng.random() * 0.3)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills >= 5
+    subprocess.run(command(world[0], out), env=environment, check=True, timeout=120)
+    assert (out / "metrics.csv").read_bytes() == (undisturbed / "metrics.csv").read_bytes()
+    for folder in (undisturbed / "checkpoints").iterdir():
+        expected, found = (
+            load_file(root / folder.name / "model.safetensors") for root in (folder.parent, out / "checkpoints")
+        )
+        assert expected.keys() == found.keys()
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_sigterm_saves_and_exits_with_75(world, undisturbed, tmp_path):
+    out = tmp_path / "model"
+    process = subprocess.Popen(command(world[0], out), env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while not Path(f"{out}.state/spec.json").exists():
+        assert time.monotonic() < end
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 75
+    assert not (out / "metrics.csv").exists()
+    subprocess.run(command(world[0], out), env=ENVIRONMENT, check=True, timeout=120)
+    assert (out / "metrics.csv").read_bytes() == (undisturbed / "metrics.csv").read_bytes()
+
+
+def test_a_checkpoint_beyond_the_mixture_is_refused(world, tmp_path):
+    settings = Pretraining(**SETTINGS | {"checkpoints": [10**6]})
+    state = checkpoint.TrainingState(tmp_path, {})
+    with pytest.raises(UserError, match=r"pretraining\.checkpoints: found 1000000, allowed: up to the last step \d+"):
+        pretrain.train(settings, SCALE, world[1], world[2], seed=0, state=state, stop=lambda: False, device=CPU)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(world, tmp_path):
+    settings = Pretraining(**SETTINGS | {"learning_rate": 1e30, "gradient_clip": 1e30})
+    state = checkpoint.TrainingState(tmp_path, {})
+    with pytest.raises(UserError, match=r"step \d+: the loss is nan"):
+        pretrain.train(settings, SCALE, world[1], world[2], seed=0, state=state, stop=lambda: False, device=CPU)
+
+
+@pytest.mark.parametrize("packing", ["document", "concatenate"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_every_setting_runs(world, tmp_path, packing, precision, tied):
+    settings = Pretraining(**SETTINGS | {"packing": packing, "precision": precision})
+    scale = Scale(**SCALE.model_dump() | {"tied": tied})
+    state = checkpoint.TrainingState(tmp_path, {})
+    metrics, _ = pretrain.train(
+        settings, scale, world[1], world[2], seed=0, state=state, stop=lambda: False, device=CPU
+    )
+    assert metrics[-1]["loss"] < metrics[0]["loss"]
