@@ -21,7 +21,7 @@ demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --configfile $(GRID)
 
 test: lint
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal tests
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup tests
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -43,4 +43,4 @@ wildcard_constraints:
 
 onstart:
     if GRID.missing():
-        raise WorkflowError(GRID.missing())
+        sys.exit(GRID.missing())

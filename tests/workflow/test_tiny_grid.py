@@ -1,0 +1,165 @@
+"""A tiny grid from nothing to the report, killed on the way; then what a change of it makes run again."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pandas as pd
+import psutil
+import pytest
+
+from echochamber import loading
+from echochamber.settings import CLAIMS
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+@pytest.fixture(scope="module")
+def done(grid):
+    """The finished grid: Snakemake is killed in the middle of a training job, then the same command is given again."""
+    environment = os.environ | {"ECHO_DEVICE": "cpu", "HF_HUB_OFFLINE": "1"}
+    first = subprocess.Popen(grid.command(), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 200
+    while not list(grid.results.glob("state/**/ppo/**/spec.json")):
+        assert first.poll() is None, "the first run ended by itself"
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    children = psutil.Process(first.pid).children(recursive=True)
+    first.kill()
+    first.wait()
+    before = {path: path.stat().st_mtime_ns for path in grid.results.glob("corpora/*/manifest.json")}
+    again = grid.snakemake()
+    assert again.returncode == 0, again.stdout
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert before
+    assert not [child for child in children if child.is_running()]
+    return again
+
+
+def test_the_second_run_redoes_no_finished_job(done):
+    rules = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", done.stdout))
+    assert not rules & {"tokenizer", "corpus", "mixture", "pretrain"}
+    assert {"posttrain", "evaluate", "make_tables", "claims", "figure", "write_report"} <= rules
+
+
+def test_then_nothing_is_to_be_done(done, grid):
+    assert grid.to_do() == {}
+
+
+def test_every_declared_file_is_there(done, grid):
+    results = grid.results
+    runs = loading.load(grid.file).runs
+    assert len(runs) == 3
+    for id in runs:
+        assert list((results / "runs" / id / "checkpoints").glob("step_*/model.safetensors"))
+        assert len(pd.read_csv(results / "runs" / id / "metrics.csv")) == 2
+        provenance = json.loads((results / "runs" / id / "provenance.json").read_text())
+        assert provenance["spec"]["seed"] == 0
+    for study_figure in ("algorithms-formats", "algorithms-passk"):
+        assert all((results / f"figures/{study_figure}.{kind}").stat().st_size for kind in ("pdf", "png", "csv"))
+    assert sorted(pd.read_csv(results / "claims.csv")["claim"].unique()) == sorted(CLAIMS)
+
+
+def test_samples_hold_what_they_promise(done, grid):
+    samples = pd.concat(pd.read_parquet(path) for path in grid.results.glob("evals/**/samples.parquet"))
+    assert list(samples.columns[:3]) == ["id", "step", "question_set"]
+    assert set(samples["format"]) <= {"tinygsm", "omi1", "omi2", "text", "other"}
+    counts = samples.groupby(["id", "step", "mode"]).size().unstack()
+    assert (counts["greedy"] == 6).all()
+    assert (counts["sample"] == 12).all()
+    assert (samples["tokens"] <= 24).all()
+    assert (samples["logprob"] <= 0).all()
+    assert samples.loc[samples["mode"] == "greedy", "temperature"].isna().all()
+
+
+def test_shares_sum_to_one(done, grid):
+    scores = pd.read_csv(grid.results / "tables/scores.csv")
+    shares = scores[(scores["metric"] == "share") & (scores["scorer"] == "strict")]
+    sums = shares.groupby(["id", "step", "question_set"])["estimate"].sum()
+    assert len(sums)
+    assert (sums - 1).abs().max() < 1e-9
+
+
+def test_the_report_is_one_page_that_loads_nothing(done, grid):
+    page = (grid.results / "report.html").read_text(encoding="utf-8")
+    assert "Does everything run?" in page
+    assert not re.findall(r"""(?:src|href)=["']?(?!data:|#)[^"'\s>]+""", page)
+
+
+def test_a_learning_rate_reruns_its_runs_and_what_hangs_on_them(done, grid):
+    text = grid.file.read_text(encoding="utf-8")
+    changed = grid.folder / "changed.yaml"
+    changed.write_text(
+        text.replace("    kind: grpo\n", "    kind: grpo\n    learning_rate: 2.0e-3\n"), encoding="utf-8"
+    )
+    to_do = grid.to_do("--configfile", str(changed))
+    assert to_do == {
+        "posttrain": 1,
+        "evaluate": 1,
+        "make_tables": 1,
+        "claims": 1,
+        "figure": 2,
+        "write_report": 1,
+        "all": 1,
+    }
+
+
+def test_a_raised_stage_version_reruns_the_stage(done, grid):
+    """The version is raised as an edit of stages.py would, in a module that Python imports at its start."""
+    patch = grid.folder / "patch"
+    patch.mkdir()
+    (patch / "sitecustomize.py").write_text("import echochamber.stages as s\ns.VERSIONS['evaluate'] += 1\n")
+    to_do = grid.to_do(environment={"PYTHONPATH": str(patch)})
+    assert to_do["evaluate"] == 4
+    assert "posttrain" not in to_do
+    assert "corpus" not in to_do
+
+
+def test_a_job_that_fails_says_in_one_line_what_was_wrong_and_lets_the_others_finish(done, grid):
+    text = grid.file.read_text(encoding="utf-8").replace("  checkpoints: [5]", "  checkpoints: [5, 99999]")
+    changed = grid.folder / "failing.yaml"
+    changed.write_text(text.replace("name: tiny", "name: failing"), encoding="utf-8")
+    failed = grid.snakemake("--keep-going", "--configfile", str(changed), "--until", "pretrain", "questions")
+    assert failed.returncode == 1
+    line = next(line for line in failed.stdout.splitlines() if line.startswith("pretrain "))
+    assert "pretraining.checkpoints: found 99999, allowed: up to the last step" in line
+    assert "log: results/failing/logs/pretrain/" in line
+    assert "Traceback" not in failed.stdout
+    assert (grid.folder / "results/failing/questions/synth-gsm/test.jsonl").exists()
+
+
+def test_a_grid_that_cannot_run_is_refused_before_any_job(grid):
+    bad = grid.folder / "bad.yaml"
+    bad.write_text(grid.file.read_text(encoding="utf-8").replace("heads: 2", "heads: 3"), encoding="utf-8")
+    refused = grid.snakemake("--configfile", str(bad))
+    assert refused.returncode == 1
+    assert "scales.femto: heads: found 3, allowed: a divisor of the width 16" in refused.stdout
+    assert "Traceback" not in refused.stdout
+
+
+def test_a_planned_grid_says_in_one_line_that_it_cannot_run_yet(grid):
+    paper = loading.__file__.replace("echochamber/loading.py", "config/paper.yaml")
+    refused = grid.snakemake("--configfile", paper)
+    assert refused.returncode == 1
+    assert "kind hub can be planned but not run yet" in refused.stdout
+    assert not (grid.folder / "results/paper").exists()
+
+
+def test_ctrl_c_leaves_a_grid_that_goes_on(done, grid):
+    """An interrupt goes to the whole process group, as from a terminal."""
+    text = grid.file.read_text(encoding="utf-8").replace("name: tiny", "name: interrupted")
+    changed = grid.folder / "interrupted.yaml"
+    changed.write_text(text, encoding="utf-8")
+    command = grid.command("--configfile", str(changed), "--until", "corpus")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + 100
+    while not (grid.folder / "results/interrupted/logs").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    again = grid.snakemake("--configfile", str(changed), "--until", "corpus")
+    assert again.returncode == 0, again.stdout
