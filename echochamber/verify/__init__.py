@@ -2,5 +2,6 @@
 
 from echochamber.verify.scoring import verify, verify_batch
 from echochamber.verify.verdict import Verdict, counters, restore_counters
+from echochamber.verify.workers import close, walls
 
-__all__ = ["Verdict", "counters", "restore_counters", "verify", "verify_batch"]
+__all__ = ["Verdict", "close", "counters", "restore_counters", "verify", "verify_batch", "walls"]

@@ -18,10 +18,17 @@ LONGEST = 1000
 TOLERANCE = 1e-9
 """Relative difference below which a decimal is float noise: 17.999999999999996 is 18 (sympy >= 1.13 says it is not)."""
 
-_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
-_NUMBER = re.compile(r"[-+\u2212]?+(?:\d{1,3}(?:,\d{3})++(?![\d,])|\d++)?+(?:\.\d*+)?+(?:[eE][-+]?\d{1,4})?+")
+ROUNDING = Fraction(2, 10**6)
+
+_DIGIT = re.compile(r"[0-9]")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,11})\.[0-9]{1,12}")
+_NUMBER = re.compile(
+    r"[-+\u2212]?+(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9,])|[0-9]++)?+(?:\.[0-9]*+)?+(?:[eE][-+]?[0-9]{1,4})?+"
+)
+_PERCENT = re.compile(r"(?:\\?%| percent)$")
 _FRACTION = re.compile(
-    r"([-+\u2212]?+)\s*+(?:\\[dt]?frac\s*+\{\s*+([-+]?\d{1,30})\s*+\}\s*+\{\s*+(\d{1,30})\s*+\}|(\d{1,30})\s*+/\s*+(\d{1,30}))"
+    r"([-+\u2212]?+)\s*+(?:\\[dt]?frac\s*+\{\s*+([-+]?[0-9]{1,30})\s*+\}\s*+\{\s*+([0-9]{1,30})\s*+\}|([0-9]{1,30})\s*+/\s*+([0-9]{1,30}))"
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*+\{|\\.|[{}]", re.DOTALL)
 _SPACING = re.compile(r"(?<=\d)(?:\\[,!;: ]|\{,\}|,\\!)(?=\d{3}(?!\d))")
@@ -37,13 +44,14 @@ _NOT_UNITS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """An accepted answer or several: canonical `keys` where all are numbers, the `texts` for math-verify otherwise."""
+    """The accepted answers. `keys` and `values` are None unless all of them are numbers."""
 
     texts: tuple[str, ...]
     keys: frozenset[str] | None
+    values: tuple[Fraction, ...] | None
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=65536, typed=True)
 def parse_gold(gold: str | int) -> Gold:
     """A gold answer: what follows GSM8K's `####`, an integer, AIME's `080 or 081 (both were accepted)`, or LaTeX.
 
@@ -57,8 +65,10 @@ def parse_gold(gold: str | int) -> Gold:
     texts = either.groups() if either else (text,)
     if not all(texts):
         raise ValueError(f"gold: found {gold!r}, allowed: an answer")
-    keys = [number_key(part) for part in texts]
-    return Gold(tuple(texts), frozenset(keys) if None not in keys else None)
+    values = [numeric(part) for part in texts]
+    if None in values:
+        return Gold(texts, None, None)
+    return Gold(texts, frozenset(map(value_key, values)), tuple(values))
 
 
 def last_box(text: str, start: int = 0) -> str | None:
@@ -86,17 +96,15 @@ def last_box(text: str, start: int = 0) -> str | None:
 
 
 def number(text: str) -> Fraction | None:
-    """The exact value of a plain integer, decimal (`1,000`, `2.50`, `1e+16`) or simple fraction; None otherwise."""
+    """The exact value of an integer, decimal (`1,000`, `2.50`, `1e+16`) or simple fraction; None for anything else."""
     if len(text) > LONGEST:
         return None
     if _NUMBER.fullmatch(text):
         plain = text.replace(",", "").replace("\u2212", "-")
-        digits = plain.strip("+-")
-        if not digits or not (
-            digits[0].isascii() and any(c.isdigit() for c in digits.partition("e")[0].partition("E")[0])
-        ):
+        _, _, exponent = plain.replace("E", "e").partition("e")
+        if not plain.isascii() or not _DIGIT.match(plain.lstrip("+-.")) or len(exponent) > 4:
             return None
-        return Fraction(Decimal(plain)) if plain.isascii() and _sane_exponent(plain) else None
+        return Fraction(plain)
     match = _FRACTION.fullmatch(text)
     if match:
         sign, above, below, above2, below2 = match.groups()
@@ -108,29 +116,39 @@ def number(text: str) -> Fraction | None:
     return None
 
 
-def _sane_exponent(plain: str) -> bool:
-    exponent = plain.replace("E", "e").partition("e")[2]
-    return not exponent or abs(int(exponent)) <= 400
-
-
 def value_key(value: Fraction) -> str:
-    """The canonical text of a real number: integers exactly (float noise removed), others to 9 significant digits."""
+    """The canonical text of a real number: integers exactly, float noise removed, others to 9 significant digits."""
     nearest = round(value)
-    if value == nearest or (abs(value - nearest) <= TOLERANCE * max(1, abs(nearest)) and nearest != 0):
-        return str(nearest) if abs(nearest) < 10**LONGEST else f"1e{len(str(nearest)) - 1}"
+    if value == nearest or (nearest != 0 and abs(value - nearest) <= TOLERANCE * abs(nearest)):
+        return str(nearest)
     return f"{Decimal(value.numerator) / Decimal(value.denominator):.9g}".lower()
 
 
 @lru_cache(maxsize=65536)
-def number_key(text: str) -> str | None:
-    """The canonical key of a number as it is written, known faults of math-verify corrected; None if it is none."""
-    if _INTEGER.fullmatch(text):
-        return "0" if text == "-0" else text
+def numeric(text: str) -> Fraction | None:
+    """The value of a number as people and programs write it (`$18`, `18 dollars`, `1\\,000`, `18%`, `1e+16`), or None.
+
+    This is where math-verify's known faults are corrected: to it 18% is 18, `1e+16` is 1, and `18 dollars` and
+    `1\\,000` are no numbers.
+    """
     text = tidy(text)
+    percent = _PERCENT.search(text)
+    if percent:
+        value = number(text[: percent.start()].rstrip())
+        return None if value is None else value / 100
     value = number(text)
     if value is None:
-        text = without_units(text)
-        value = number(text) if text else None
+        bare = without_units(text)
+        value = number(bare) if bare else None
+    return value
+
+
+@lru_cache(maxsize=65536)
+def number_key(text: str) -> str | None:
+    """The canonical key of an answer that is a number; None if it is none."""
+    if _INTEGER.fullmatch(text):
+        return "0" if text == "-0" else text
+    value = numeric(text)
     return None if value is None else value_key(value)
 
 
@@ -164,22 +182,36 @@ def without_units(text: str) -> str | None:
     return match[0]
 
 
-def decide(answer: str, gold: Gold) -> bool | None:
-    """Whether `answer` is `gold` where both are plain numbers; None: undecided.
+def fast(answer: str, gold: Gold) -> bool | None:
+    """Whether a plainly written integer or decimal is `gold`; None: undecided. Where it decides, math-verify agrees.
 
-    Exact: equal values are equal, values apart by more than float noise are not. A percentage is never a number
-    (math-verify takes 18% for 18).
+    math-verify rounds to 6 decimals, so a difference below `ROUNDING` is left to others.
     """
     if gold.keys is None:
         return None
+    if _INTEGER.fullmatch(answer):
+        if number_key(answer) in gold.keys:
+            return True
+        return False if all(value.denominator == 1 for value in gold.values) else None
+    if not _DECIMAL.fullmatch(answer):
+        return None
+    value = number(answer)
+    gaps = [abs(value - accepted) for accepted in gold.values]
+    return True if 0 in gaps else False if min(gaps) > ROUNDING else None
+
+
+def decide(answer: str, gold: Gold) -> bool | None:
+    """`fast`, then numbers in every other spelling, with float noise removed; None: undecided, ask math-verify."""
+    decided = fast(answer, gold)
+    if decided is not None or gold.keys is None:
+        return decided
     key = number_key(answer)
-    if key is not None:
-        return key in gold.keys
-    return False if is_percentage(answer) else None
-
-
-def is_percentage(text: str) -> bool:
-    return tidy(text).endswith("%")
+    if key is None:
+        return None
+    if key in gold.keys:
+        return True
+    value = numeric(answer)
+    return False if min(abs(value - accepted) for accepted in gold.values) > ROUNDING else None
 
 
 def executed_text(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Model-written Python in the Monty interpreter, in a worker process of its own: one fresh session per program.
+"""Model-written Python in the Monty interpreter, in a walled worker process: one fresh session per program.
 
 Limits: time, memory, recursion, output and length of the source. A program that runs out of time gets one second
 try with a longer limit, so that a busy machine does not decide a verdict.
@@ -6,7 +6,6 @@ try with a longer limit, so that a busy machine does not decide a verdict.
 
 from __future__ import annotations
 
-import atexit
 import datetime
 import os
 import threading
@@ -15,10 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic_monty import CollectString, Monty, MontyCrashedError, MontyError, MontyRuntimeError, MontySyntaxError
+from pydantic_monty._binary import find_monty_binary
 
 from echochamber.verify import verdict
+from echochamber.verify.hardening import launcher
 
 SECONDS, SECONDS_RETRY = 0.25, 2.0
+KILL_AFTER = 1.0
+"""Seconds past its limit after which a worker that does not stop by itself is killed."""
 MEMORY = 32 * 2**20
 RECURSION = 100
 OUTPUT = 4096
@@ -35,7 +38,7 @@ _POLICY = {
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The outcome of one program: `value` of its last expression (None on failure) and what the last block printed."""
+    """The outcome of one program: the `value` of its last expression (None on failure), what its last block printed."""
 
     status: str
     value: object = None
@@ -47,22 +50,34 @@ class Sandbox:
 
     def __init__(self) -> None:
         self._pool: Monty | None = None
-        self._lock = threading.RLock()
-        self._pid = os.getpid()
+        self._launcher: launcher.Launcher | None = None
+        self._lock = threading.Lock()
 
-    def run(self, blocks: Sequence[str]) -> Ran:
-        """Run `blocks` in order in one session. A block that raises does not stop the next, as in a notebook."""
-        if sum(map(len, blocks)) > SOURCE or len(blocks) > BLOCKS:
+    @property
+    def missing(self) -> dict[str, str]:
+        """The walls that this machine's kernel lacks, with the reason. Starts the worker."""
+        with self._lock:
+            self._started()
+            return dict(self._launcher.missing)
+
+    def run(self, blocks: Sequence[str], names: dict[str, str] | None = None) -> Ran:
+        """Run `blocks` in order in one session. A block that raises does not stop the next, as in a notebook.
+
+        `names` are bound as global strings before the first block.
+
+        Raises RuntimeError if the interpreter cannot be started at all.
+        """
+        if len(blocks) > BLOCKS or sum(map(len, [*blocks, *(names or {}).values()])) > SOURCE:
             return Ran("limit")
         verdict.count("programs")
         with self._lock:
-            ran = self._attempt(blocks, SECONDS)
+            ran = self._attempt(blocks, names, SECONDS)
             if ran.status in ("timeout", "crashed"):
                 verdict.count("program_retries")
-                ran = self._attempt(blocks, SECONDS_RETRY)
+                ran = self._attempt(blocks, names, SECONDS_RETRY)
         return ran
 
-    def _attempt(self, blocks: Sequence[str], seconds: float) -> Ran:
+    def _attempt(self, blocks: Sequence[str], names: dict[str, str] | None, seconds: float) -> Ran:
         limits = {
             "max_feed_duration_secs": seconds,
             "max_turn_duration_secs": seconds,
@@ -74,11 +89,11 @@ class Sandbox:
         try:
             with self._started().checkout(limits=limits, os_policy=_POLICY) as session:
                 for block in blocks:
-                    ran = _feed(session, block)
+                    ran, names = _feed(session, block, names), None
                     unsupported |= ran.status == "unsupported"
                     if ran.status in ("limit", "timeout"):
                         return ran
-                    if time.monotonic() - started > seconds * 2:
+                    if time.monotonic() - started > 2 * seconds:
                         return Ran("timeout")
         except MontyCrashedError as error:
             verdict.count("worker_restarts")
@@ -89,12 +104,23 @@ class Sandbox:
 
     def _started(self) -> Monty:
         if self._pool is None:
-            self._pool = Monty(
-                min_processes=1,
-                max_processes=1,
-                request_timeout=SECONDS_RETRY + 1.5,
-                max_checkouts_per_worker=SESSIONS_PER_WORKER,
-            ).__enter__()
+            binary = find_monty_binary()
+            self._launcher = launcher.launcher(binary)
+            if self._launcher.missing:
+                launcher.warn(self._launcher.missing)
+            try:
+                self._pool = Monty(
+                    binary_path=self._launcher.path,
+                    min_processes=1,
+                    max_processes=1,
+                    checkout_timeout=60.0,
+                    request_timeout=SECONDS_RETRY + KILL_AFTER,
+                    feed_duration_limit_grace=KILL_AFTER,
+                    turn_duration_limit_grace=KILL_AFTER,
+                    max_checkouts_per_worker=SESSIONS_PER_WORKER,
+                ).__enter__()
+            except Exception as error:
+                raise RuntimeError(f"the sandbox does not start: {binary}: {error}") from error
         return self._pool
 
     def close(self) -> None:
@@ -102,43 +128,35 @@ class Sandbox:
             pool, self._pool = self._pool, None
             if pool is not None:
                 pool.__exit__(None, None, None)
+            if self._launcher is not None and self._launcher.handle is not None:
+                os.close(self._launcher.handle)
+            self._launcher = None
 
 
-def _feed(session, block: str) -> Ran:
+def _feed(session, block: str, names: dict[str, str] | None) -> Ran:
     output = CollectString(OUTPUT)
     try:
-        value = session.feed_run(block, print_callback=output)
+        value = session.feed_run(block, inputs=names, print_callback=output)
     except MontySyntaxError:
         return Ran("syntax")
     except MontyRuntimeError as error:
         return Ran(_status_of(str(error)))
     except MontyCrashedError:
         raise
+    except UnicodeEncodeError:
+        return Ran("syntax")  # a lone surrogate: no source text
     except (MontyError, ValueError, OverflowError, MemoryError, RecursionError):
         return Ran("limit")  # a value that cannot come back, such as an integer of more than 4300 digits
     return Ran("ok", value, output.output)
 
 
 def _status_of(message: str) -> str:
-    kind = message.partition(":")[0]
-    if kind == "TimeoutError" and "time limit exceeded" in message:
+    """The status that a runtime error's text (`Type: message`) stands for."""
+    kind, _, detail = message.partition(": ")
+    if kind == "TimeoutError" and "time limit exceeded" in detail:
         return "timeout"
     if kind in ("MemoryError", "RecursionError"):
         return "limit"
-    if kind in ("ModuleNotFoundError", "NotImplementedError", "ImportError") or "is not supported" in message:
+    if kind in ("ModuleNotFoundError", "ImportError") or "not yet support" in detail or "is not supported" in detail:
         return "unsupported"
     return "raised"
-
-
-_sandbox: Sandbox | None = None
-_guard = threading.Lock()
-
-
-def sandbox() -> Sandbox:
-    """This process's sandbox, started when it is first needed."""
-    global _sandbox
-    with _guard:
-        if _sandbox is None:
-            _sandbox = Sandbox()
-            atexit.register(_sandbox.close)
-        return _sandbox

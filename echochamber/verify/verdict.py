@@ -10,7 +10,7 @@ from dataclasses import dataclass
 STATUSES = ("ok", "syntax", "raised", "unsupported", "limit", "timeout", "crashed", "no_answer")
 """How an answer was reached, or why there is none. Of the program where one ran, of the answer's parsing elsewhere."""
 
-FLAGS = ("truncated", "mixed", "repeats", "box_disagrees", "unhardened")
+FLAGS = ("truncated", "mixed", "repeats", "box_disagrees")
 
 
 @dataclass(frozen=True, slots=True)
