@@ -28,7 +28,10 @@ def style_of(completion: str, format: str) -> dict[str, str]:
         quotes = "none" if mark is None else "single" if mark[0] == "'''" else "double"
         body = completion
         if mark is not None:
+            # A docstring that was opened with one kind and closed with the other is no Python, but has a style still.
             end = completion.find(mark[0], mark.end())
+            closing = _DOCSTRING.search(completion, mark.end()) if end < 0 else None
+            end = closing.start() if closing else end
             body = completion[: mark.start()] + (completion[end + 3 :] if end >= 0 else "")
         return {"quotes": quotes, "comments": _yes(_COMMENT.search(body)), "twin": _twin(_RESULT.search(body), format)}
     if format == "omi1":

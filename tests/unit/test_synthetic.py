@@ -482,6 +482,8 @@ def test_variants_are_recognised_and_have_their_shares(style):
 def test_style_of_looks_at_the_program_and_the_last_sentence_only():
     code = "def simple_math_problem() -> int:\n    '''\n    # 3 pens\n    '''\n    a = 3\n    result = final\n"
     assert style_of(code, "tinygsm") == {"quotes": "single", "comments": "no", "twin": "b"}
+    half_open = "def simple_math_problem() -> int:\n    \"\"\"\n    Ann\n    '''\n    # x\n    result = answer\n"
+    assert style_of(half_open, "tinygsm") == {"quotes": "double", "comments": "yes", "twin": "a"}
     assert style_of("def f():\n    result = ann", "tinygsm") == {"quotes": "none", "comments": "no", "twin": "none"}
     assert style_of("So Ann has 3.\nThus Ben has \\boxed{4} pens.", "omi2") == {"twin": "b"}
     assert style_of("# no\n<llm-code>\nx = 1\n</llm-code>\n# no\nSo it is \\boxed{1}.", "omi1") == {
