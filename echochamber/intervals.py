@@ -45,6 +45,7 @@ def wilson(successes: np.ndarray | float, n: np.ndarray | float, level: float = 
     )  # no rounding at the ends
 
 
+@lru_cache(maxsize=4096)
 def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Interval:
     """The exact interval of a proportion over few replicates (Clopper and Pearson 1934): 3 of 3 gives .29 to 1."""
     if n == 0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from echochamber.analysis import replicates
@@ -111,8 +112,8 @@ class StudyView:
         self, condition: Condition, metric: str, benchmark: str, *, k: int | None = None, format: str | None = None
     ) -> pd.DataFrame:
         """One measure of one condition: rows of the scores table, one for each run and step."""
-        rows = self._measured.get((metric, benchmark, k, format))
-        return self.scores.iloc[:0] if rows is None else self.of(condition, rows)
+        where = self._measured.get((*vars(condition).values(), metric, benchmark, k or 0, format or ""), [])
+        return self.scores.iloc[where]
 
     def curve(
         self, condition: Condition, metric: str, benchmark: str, *, k: int | None = None, format: str | None = None
@@ -122,22 +123,19 @@ class StudyView:
         if rows.empty:
             return pd.DataFrame()
         unit = replicates.unit(self.of(condition))
-        return rows.pivot_table(index=unit, columns="step", values="estimate", aggfunc="mean", dropna=False).astype(
-            float
-        )
+        return rows.groupby([unit, "step"])["estimate"].mean().unstack()
 
     def shares(self, condition: Condition, benchmark: str, step: int) -> pd.DataFrame:
         """Shares of the formats at one step: replicates (rows) by format (columns)."""
         return pd.DataFrame({f: self.curve(condition, "share", benchmark, format=f)[step] for f in FORMATS})
 
     @cached_property
-    def _measured(self) -> dict[tuple, pd.DataFrame]:
-        table = self.scores.assign(k=self.scores["k"].astype(object), format=self.scores["format"].astype(object))
-        groups = table.groupby(["metric", "question_set", "k", "format"], dropna=False, sort=False)
-        return {
-            (metric, benchmark, None if pd.isna(k) else int(k), None if pd.isna(form) else str(form)): part
-            for (metric, benchmark, k, form), part in groups
-        }
+    def _measured(self) -> dict[tuple, np.ndarray]:
+        """(*condition, metric, benchmark, k or 0, format or "") -> positions in `scores`."""
+        table = self.scores
+        keys = [table[axis] for axis in (*CONDITION, "metric", "question_set")]
+        keys += [table["k"].astype("Int64").fillna(0).astype(int), table["format"].astype(object).fillna("")]
+        return table.groupby(keys, sort=False).indices
 
 
 def lines(rows: pd.DataFrame, runs: pd.DataFrame) -> list[pd.DataFrame]:
@@ -227,3 +225,10 @@ def kl_families(view: StudyView) -> list[list[Condition]]:
             if len(family) > 1:
                 families.append(family)
     return families
+
+
+def final_kl(view: StudyView, condition: Condition) -> pd.DataFrame:
+    """Mean KL (nats per completion) of the last tenth of the rollout batches of each run: id, seeds, kl."""
+    rows = view.of(condition, view.training)
+    late = rows[rows["step"] > 0.9 * rows.groupby("id")["step"].transform("max")]
+    return late.groupby(["id", "model_seed", "run_seed"], dropna=False)["kl"].mean().reset_index()

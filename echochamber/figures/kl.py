@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from echochamber.analysis import replicates
-from echochamber.analysis.studies import Condition, StudyView, kl_families, points
+from echochamber.analysis.studies import Condition, StudyView, final_kl, kl_families, points
 from echochamber.figures import captions, style
 from echochamber.intervals import t_interval
 from echochamber.settings import FORMATS
@@ -109,10 +109,3 @@ def _final_kl(ax: Axes, view: StudyView, family: list[Condition]) -> list[dict]:
         )
     ax.plot(range(1, len(family) + 1), [d["estimate"] for d in drawn], color="#333333", linewidth=1)
     return drawn
-
-
-def final_kl(view: StudyView, condition: Condition) -> pd.DataFrame:
-    """Mean KL (nats per completion) of the last tenth of the rollout batches of each run: id, seeds, kl."""
-    rows = view.of(condition, view.training)
-    late = rows[rows["step"] > 0.9 * rows.groupby("id")["step"].transform("max")]
-    return late.groupby(["id", "model_seed", "run_seed"], dropna=False)["kl"].mean().reset_index()
