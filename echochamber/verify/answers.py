@@ -49,6 +49,7 @@ class Gold:
     texts: tuple[str, ...]
     keys: frozenset[str] | None
     values: tuple[Fraction, ...] | None
+    integral: bool = False
 
 
 @lru_cache(maxsize=65536, typed=True)
@@ -65,10 +66,12 @@ def parse_gold(gold: str | int) -> Gold:
     texts = either.groups() if either else (text,)
     if not all(texts):
         raise ValueError(f"gold: found {gold!r}, allowed: an answer")
-    values = [numeric(part) for part in texts]
+    # A question for a percentage is answered by 18 as well as by 18%: math-verify takes both for the gold 18%.
+    values = [None if _PERCENT.search(part) else numeric(part) for part in texts]
     if None in values:
         return Gold(texts, None, None)
-    return Gold(texts, frozenset(map(value_key, values)), tuple(values))
+    integral = all(value.denominator == 1 for value in values)
+    return Gold(texts, frozenset(map(value_key, values)), tuple(values), integral)
 
 
 def last_box(text: str, start: int = 0) -> str | None:
@@ -189,11 +192,10 @@ def fast(answer: str, gold: Gold) -> bool | None:
     """
     if gold.keys is None:
         return None
-    if _INTEGER.fullmatch(answer):
-        if number_key(answer) in gold.keys:
-            return True
-        return False if all(value.denominator == 1 for value in gold.values) else None
-    if not _DECIMAL.fullmatch(answer):
+    integer = _INTEGER.fullmatch(answer)
+    if integer and gold.integral:
+        return number_key(answer) in gold.keys
+    if not (integer or _DECIMAL.fullmatch(answer)):
         return None
     value = number(answer)
     gaps = [abs(value - accepted) for accepted in gold.values]

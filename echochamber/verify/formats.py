@@ -28,7 +28,7 @@ _CODE_LINE = re.compile(
     r"|from [\w.]++ import |print\(|for \w++ in [^\n]*+$(?<=:))|[ \t]++return\b)",
     re.MULTILINE,
 )
-_ASSIGNMENT = re.compile(r"[ \t]*+[A-Za-z_]\w*+(?:\.\w++)*+(?:[ \t]*+[-+*/%]?=(?!=)|\()")
+_ASSIGNMENT = re.compile(r"[ \t]*+[a-z_][a-z0-9_]++[ \t]*+[-+*/%]?=[^=\n]++$")
 _FAST_PERIODS = 5
 _TAIL = 16
 _CANDIDATES = 32
@@ -61,18 +61,15 @@ def loops(text: str) -> bool:
     for period in range(1, _FAST_PERIODS):
         if _periodic(text, period):
             return True
-    # A longer period p >= 5 repeats the last 16 characters p places earlier: look at those places only.
-    tail, end = text[-_TAIL:], size - _FAST_PERIODS + 1
+    # A longer period p repeats the last 16 characters p places earlier: look at those places only.
+    tail, first, limit = text[-_TAIL:], size - _TAIL - size // LOOP_REPEATS, size - _FAST_PERIODS
     for _ in range(_CANDIDATES):
-        found = text.rfind(tail, 0, end + _TAIL - 1) if end > 0 else -1
+        found = text.rfind(tail, max(first, 0), limit)
         if found < 0:
             return False
-        period = size - _TAIL - found
-        if period * LOOP_REPEATS > size:
-            return False
-        if period >= _FAST_PERIODS and _periodic(text, period):
+        if _periodic(text, size - _TAIL - found):
             return True
-        end = found
+        limit = found + _TAIL - 1
     return _loops_by_borders(text)
 
 
@@ -100,12 +97,11 @@ def _loops_by_borders(text: str) -> bool:
 
 
 def is_code(text: str) -> bool:
-    """Whether prose-looking text is code of another kind: a line of Python syntax, a fence, or mostly assignments."""
-    if "</llm-code" in text or "<llm-code-output>" in text:
+    """Whether prose-looking text is code of another kind: a line of Python syntax, a fence, a stray tag, or mostly
+    assignments to lower-case names of two letters or more (`x = 5` is mathematics)."""
+    if "</llm-code" in text or "<llm-code-output>" in text or _CODE_LINE.search(text):
         return True
-    if _CODE_LINE.search(text):
-        return True
-    if "=" not in text and "(" not in text:
+    if "=" not in text:
         return False
     lines = [line for line in text.split("\n") if line.strip()]
     return len(lines) >= 2 and sum(_ASSIGNMENT.match(line) is not None for line in lines) * 2 > len(lines)

@@ -126,7 +126,8 @@ def _judge_authors(found: authors.Found, completion: str, flags: frozenset[str],
     if found.output is not None and len(gold.texts) == 1:
         correct = fast(found.output, gold)
         if correct is not None:
-            return Verdict(correct, found.format, found.output, number_key(found.output), found.status, flags)
+            key = number_key(found.output)
+            return Verdict(correct, found.format, found.output, key, found.status, flags, found.output)
     text = found.output if found.output is not None else completion.replace("</s>", "")
     compared = [symbolic().search(text, accepted) for accepted in gold.texts]
     best = next((one for one in compared if one.correct), compared[0])
