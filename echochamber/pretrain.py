@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -74,26 +75,18 @@ def train(
         weight_decay=settings.weight_decay,
         fused=True,
     )
-    first, metrics, timings, since_row = 0, [], [], {"loss": 0.0, "steps": 0, "seconds": 0.0, "tokens": 0}
+    first, log = 0, Log()
     if saved := state.load():
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
-        first, metrics, timings, since_row = (saved[key] for key in ("step", "metrics", "timings", "since_row"))
+        first, log = saved["step"], Log(**saved["log"])
 
     def save(step: int) -> None:
-        state.save(
-            {
-                "step": step,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "metrics": metrics,
-                "timings": timings,
-                "since_row": since_row,
-            }
-        )
+        weights = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        state.save({"step": step, "log": asdict(log)} | weights)
 
     progress = Progress(total, "step", first)
-    last_save = time.monotonic()
+    last_save, last_saved_step = time.monotonic(), first
     flops = training_flops_per_token(model, settings.sequence_length)
     for step in range(first + 1, total + 1):
         started = time.monotonic()
@@ -107,37 +100,19 @@ def train(
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise UserError(f"step {step}: the loss is {value}; the last good state is that of step {first}")
-        since_row["loss"] += value
-        since_row["steps"] += 1
-        since_row["tokens"] += int((batch.labels != IGNORED).sum())
-        since_row["seconds"] += time.monotonic() - started
-        if step % settings.log_every == 0 or step == total:
-            row = {
-                "step": step,
-                "tokens": since_row["tokens"],
-                "learning_rate": settings.learning_rate * factor,
-                "loss": since_row["loss"] / since_row["steps"],
-                "gradient_norm": norm.item(),
-            }
-            if step % settings.held_out_every == 0 or step == total:
-                row |= {f"loss_{name}": held_out_loss(model, rows, settings, device) for name, rows in held_out.items()}
-            speed = since_row["tokens"] - (metrics[-1]["tokens"] if metrics else 0)
-            speed /= max(since_row["seconds"], 1e-9)
-            metrics.append(row)
-            timings.append(
-                {
-                    "step": step,
-                    "seconds_update": since_row["seconds"],
-                    "tokens_per_second": speed,
-                    "mfu": devices.mfu(flops * speed, device),
-                    "peak_bytes": devices.peak_bytes(device),
-                }
+        if not math.isfinite(loss.item()):
+            raise UserError(
+                f"step {step}: the loss is {loss.item()}; the last state that was saved is step {last_saved_step}"
             )
-            since_row |= {"loss": 0.0, "steps": 0, "seconds": 0.0}
-            progress.update(step, loss=row["loss"], tokens_per_second=speed)
+        log.add(loss.item(), int((batch.labels != IGNORED).sum()), time.monotonic() - started)
+        if step % settings.log_every == 0 or step == total:
+            measured = {"learning_rate": settings.learning_rate * factor, "gradient_norm": norm.item()}
+            if step % settings.held_out_every == 0 or step == total:
+                measured |= {
+                    f"loss_{name}": held_out_loss(model, rows, settings, device) for name, rows in held_out.items()
+                }
+            log.row(step, measured, flops, device)
+            progress.update(step, **log.latest())
         if step in settings.checkpoints or step == total:
             state.keep(step, model, tokenizer)
         if stop():
@@ -145,8 +120,41 @@ def train(
             raise Interrupted(f"step {step} of {total}")
         if time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
             save(step)
-            first, last_save = step, time.monotonic()
-    return metrics, timings
+            last_save, last_saved_step = time.monotonic(), step
+    return log.metrics, log.timings
+
+
+@dataclass
+class Log:
+    """Rows of metrics.csv and timings.csv, and the sums since the last one: part of what a run resumes from."""
+
+    metrics: Rows = field(default_factory=list)
+    timings: Rows = field(default_factory=list)
+    tokens: int = 0
+    """Since the start of the run; the other sums are since the last row."""
+    loss: float = 0.0
+    steps: int = 0
+    seconds: float = 0.0
+
+    def add(self, loss: float, tokens: int, seconds: float) -> None:
+        self.loss += loss
+        self.steps += 1
+        self.tokens += tokens
+        self.seconds += seconds
+
+    def row(self, step: int, measured: dict[str, float], flops_per_token: float, device: torch.device) -> None:
+        """Close the interval that ends with `step`."""
+        before = self.metrics[-1]["tokens"] if self.metrics else 0
+        speed = (self.tokens - before) / max(self.seconds, 1e-9)
+        self.metrics.append({"step": step, "tokens": self.tokens, "loss": self.loss / self.steps} | measured)
+        cost = {"tokens_per_second": speed, "mfu": devices.mfu(flops_per_token * speed, device)}
+        cost["peak_bytes"] = devices.peak_bytes(device)
+        self.timings.append({"step": step, "seconds_update": self.seconds} | cost)
+        self.loss, self.steps, self.seconds = 0.0, 0, 0.0
+
+    def latest(self) -> dict[str, float]:
+        """For the progress line."""
+        return {"loss": self.metrics[-1]["loss"], "tokens_per_second": self.timings[-1]["tokens_per_second"]}
 
 
 def next_token_loss(model: OlmoForCausalLM, batch: Batch, device: torch.device) -> torch.Tensor:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from echochamber import loading
 from echochamber.settings import NAME
@@ -25,9 +26,11 @@ RESULTS = GRID.paths.root
 
 # A rule's command is `job SCRIPT --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
 # notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads.
-JOB = f"{shlex.quote(sys.executable)} {shlex.quote(workflow.basedir)}/workflow_scripts"
+IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+PYTHON = "python" if IN_CONDA else shlex.quote(sys.executable)
+JOB = f"PYTHONPATH={shlex.quote(workflow.basedir)} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
 shell.prefix(
-    f'job() {{{{ script=$1; shift; exec {JOB}/"$script".py --parent {os.getpid()} "$@"; }}}}; '  # {{ }}: it is formatted
+    f'job() {{{{ script=$1; shift; {JOB}/"$script".py --parent {os.getpid()} "$@"; }}}}; '  # {{ }}: it is formatted
 )
 
 

@@ -17,7 +17,7 @@ rule tokenizer:
         runtime=120,
     params:
         spec=tokenizer_spec,
-        out=str(GRID.paths.tokenizer),
+        out=subpath(output.tokenizer, parent=True),
     message:
         "Tokenizer"
     shell:

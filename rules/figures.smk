@@ -29,7 +29,7 @@ rule figure:
         runtime=30,
     params:
         spec=figure_spec,
-        out=str(GRID.paths.figures),
+        out=subpath(output[0], parent=True),
     message:
         "Figure {wildcards.study}-{wildcards.figure}"
     shell:

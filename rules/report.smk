@@ -33,7 +33,7 @@ rule write_report:
         runtime=30,
     params:
         spec=as_params(GRID.whole_spec("report")),
-        out=str(RESULTS),
+        out=subpath(output[0], parent=True),
     message:
         "Report"
     shell:
@@ -54,7 +54,7 @@ rule plan:
         runtime=10,
     params:
         spec=as_params(GRID.whole_spec("plan")),
-        out=str(RESULTS),
+        out=subpath(output[0], parent=True),
     message:
         "Plan"
     shell:

@@ -37,7 +37,7 @@ rule make_tables:
         runtime=60,
     params:
         spec=as_params(GRID.whole_spec("tables")),
-        out=str(GRID.paths.tables),
+        out=subpath(output[0], parent=True),
     message:
         "Tables"
     shell:
@@ -60,7 +60,7 @@ rule claims:
         runtime=30,
     params:
         spec=as_params(GRID.whole_spec("claims")),
-        out=str(RESULTS),
+        out=subpath(output[0], parent=True),
     message:
         "Claims"
     shell:
