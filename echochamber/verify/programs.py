@@ -10,7 +10,9 @@ from echochamber.verify.sandbox import SOURCE, Sandbox
 
 CALL = "simple_math_problem()"
 _TOP = re.compile(r"(?:async )?def \w|class \w|import \w|from [\w.]++ import |@\w")
-_CONSTANT = re.compile(r"[A-Za-z_]\w*+(?:[ \t]*+:[ \t]*+\w++)?[ \t]*+=(?!=)")
+_CONSTANT = re.compile(r"[A-Za-z_]\w*+(?:[ \t]*+:[ \t]*+\w++)?+[ \t]*+=(?!=)([^#\n]*+)")
+_PROSE = re.compile(r"[\w)\]] ++(?!(?:if|else|and|or|not|in|for|is)\b)[A-Za-z_]")
+_CONTINUES = ("(", "[", "{", ",", "\\", "+", "-", "*", "/")
 _QUOTES = re.compile(r"'''|\"\"\"|'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|#[^\n]*+|\\.|[^'\"#\\]++|.", re.DOTALL)
 _TAG = re.compile(r"</?llm-code(?:-output)?>")
 
@@ -40,16 +42,22 @@ def function_source(text: str, start: int) -> str | None:
         elif not line or line[0] in " \t\r":
             if keep:
                 kept.append(line)
-        elif not (keep and line[0] in ")]}#"):
-            keep = _TOP.match(line) is not None or (place < start and _CONSTANT.match(line) is not None)
+        elif keep and (line[0] in ")]}#" or (kept[-1].endswith(_CONTINUES) and "#" not in kept[-1])):
+            kept.append(line)
+        else:
+            keep = _TOP.match(line) is not None or (place < start and _is_constant(line))
             if keep:
                 kept.append(line)
-        else:
-            kept.append(line)
         if keep and (quote or "'''" in line or '"""' in line):
             quote = _open_quote(line, quote)
         place += len(line) + 1
     return "\n".join(kept) if kept else None
+
+
+def _is_constant(line: str) -> bool:
+    """Whether a line at the left margin is `NAME = value`, and not prose such as `Apples = 3 per bag`."""
+    match = _CONSTANT.match(line)
+    return match is not None and _PROSE.search(match[1]) is None
 
 
 def _open_quote(line: str, quote: str | None) -> str | None:
