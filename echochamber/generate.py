@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from echochamber.forward import LanguageModel
+from echochamber.olmo_decoder import OlmoDecoder, applies_to
 from echochamber.settings import Sampling
 
 
@@ -60,78 +62,109 @@ def generate(
     model = model if isinstance(model, LanguageModel) else LanguageModel(model)
     was_training = model.model.training
     model.model.eval()
+    longest = max(map(len, prompts)) + sampling.max_new_tokens
+    fast = model.full_attention and model.plain_head and applies_to(model.model)
+    decoder = OlmoDecoder(model.model, longest) if fast else None
     by_length = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     waiting = [(number, number * samples + sample) for number in by_length for sample in range(samples)]
     record = _Record(len(waiting), sampling.max_new_tokens, model.device)
     while waiting:
         batch, waiting = waiting[:max_rows], waiting[max_rows:]
-        _decode(model, prompts, batch, sampling, greedy, eos, pad, generator, record)
+        _decode(model, decoder, prompts, batch, sampling, greedy, eos, pad, generator, record)
     model.model.train(was_training)
     return record.completions(prompts, eos)
 
 
 class _Record:
-    """What was drawn, one row a completion."""
+    """What was drawn, (tokens, completions); what stands below an end token means nothing."""
 
-    def __init__(self, rows: int, tokens: int, device: torch.device) -> None:
-        self.tokens = torch.zeros(rows, tokens, dtype=torch.long, device=device)
-        self.logprobs = torch.zeros(rows, tokens, device=device)
-        self.entropy = torch.zeros(rows, device=device)
-        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
+    def __init__(self, completions: int, tokens: int, device: torch.device) -> None:
+        self.tokens = torch.zeros(tokens, completions, dtype=torch.long, device=device)
+        self.logprobs = torch.zeros(tokens, completions, device=device)
+        self.entropy = torch.zeros(tokens, completions, device=device)
 
-    def add(self, rows: Tensor, tokens: Tensor, logprobs: Tensor, entropy: Tensor) -> None:
-        at = self.lengths[rows]
-        self.tokens[rows, at] = tokens
-        self.logprobs[rows, at] = logprobs
-        self.entropy[rows] += entropy
-        self.lengths[rows] = at + 1
+    def add(self, step: int, places: Tensor, tokens: Tensor, logprobs: Tensor, entropy: Tensor) -> None:
+        self.tokens[step].index_copy_(0, places, tokens)
+        self.logprobs[step].index_copy_(0, places, logprobs)
+        self.entropy[step].index_copy_(0, places, entropy)
 
     def completions(self, prompts: list[list[int]], eos: int) -> Completions:
-        lengths = self.lengths.tolist()
-        tokens = [row[:n] for row, n in zip(self.tokens.tolist(), lengths, strict=True)]
-        logprobs = self.logprobs.cpu().numpy()
+        ended = self.tokens == eos
+        after = (ended.cumsum(0) - ended.long()) > 0
+        lengths = (~after).sum(0).tolist()
+        entropy = torch.where(after, 0.0, self.entropy).sum(0)
+        tokens = [row[:n] for row, n in zip(self.tokens.T.tolist(), lengths, strict=True)]
+        logprobs = self.logprobs.T.cpu().numpy()
         return Completions(
             prompts=prompts,
             completions=tokens,
             logprobs=[logprobs[i, :n].copy() for i, n in enumerate(lengths)],
-            entropy=self.entropy.tolist(),
+            entropy=entropy.tolist(),
             finished=[row[-1] == eos for row in tokens],
         )
 
 
-def _decode(model, prompts, batch, sampling, greedy, eos, pad, generator, record) -> None:
-    """Decode `batch`, a list of (prompt, row of the record), to the end."""
+def _decode(model, decoder, prompts, batch, sampling, greedy, eos, pad, generator, record) -> None:
+    """Decode `batch`, a list of (number of the prompt, place in the record), to the end."""
     distinct = list(dict.fromkeys(number for number, _ in batch))
-    place = {number: i for i, number in enumerate(distinct)}
-    owner = torch.tensor([place[number] for number, _ in batch], device=model.device)
-    rows = torch.tensor([row for _, row in batch], device=model.device)
+    row_of = {number: row for row, number in enumerate(distinct)}
+    owner = torch.tensor([row_of[number] for number, _ in batch], device=model.device)
+    places = torch.tensor([place for _, place in batch], device=model.device)
     cache = _cache(model)
-    states, key_mask = model.encode_prompts([prompts[number] for number in distinct], pad, cache)
-    states, key_mask = states[owner], key_mask[owner]
+    states, prompt_mask = model.encode_prompts([prompts[number] for number in distinct], pad, cache)
+    states, prompt_mask = states[owner], prompt_mask[owner]
     cache.batch_select_indices(owner)
-    padded = not bool(key_mask.all())
-    positions = key_mask.sum(1)[:, None]
-    one = key_mask.new_ones(len(key_mask), 1)
-    alive = torch.ones(len(rows), dtype=torch.bool, device=model.device)
+    positions = prompt_mask.sum(1)
+    mask = _DecodingMask(model, prompt_mask, sampling.max_new_tokens)
+    alive = torch.ones(len(places), dtype=torch.bool, device=model.device)
     wasted = 0
     for step in range(sampling.max_new_tokens):
         tokens, logprobs, entropy = draw(model.logits(states).float(), sampling, greedy, generator)
-        here = alive.nonzero()[:, 0]
-        record.add(rows[here], tokens[here], logprobs[here], entropy[here])
-        alive &= tokens != eos
-        living = int(alive.sum())
-        if not living or step + 1 == sampling.max_new_tokens:
+        record.add(step, places, tokens, logprobs, entropy)
+        alive = alive & (tokens != eos)
+        if step + 1 == sampling.max_new_tokens:
             return
-        wasted += len(rows) - living
-        if 2 * wasted > living:  # by now the dead rows have cost what it costs to copy the cache of the others
-            keep = alive.nonzero()[:, 0]
-            cache.batch_select_indices(keep)
-            tokens, rows, key_mask, positions = tokens[keep], rows[keep], key_mask[keep], positions[keep]
-            alive, one, wasted = alive[keep], one[keep], 0
-        key_mask = torch.cat([key_mask, one], 1)
-        mask = model.attention_mask(key_mask, 1) if padded or not model.full_attention else None
-        states = model.states(tokens[:, None], mask, positions, cache)[:, -1]
+        if step % (1 if model.device.type == "cpu" else 8) == 0:  # a look at the device makes it wait
+            living = int(alive.sum())
+            if not living:
+                return
+            wasted += len(places) - living
+            if 2 * wasted > living:  # by now dead rows have cost what it costs to copy the cache of the others
+                keep = alive.nonzero()[:, 0]
+                cache.batch_select_indices(keep)
+                mask.select(keep)
+                tokens, places, positions, alive = tokens[keep], places[keep], positions[keep], alive[keep]
+                wasted = 0
+        now = mask(step + 1)
+        if decoder:
+            states = decoder.states(tokens, positions, now, cache)
+        else:
+            states = model.states(tokens[:, None], now, positions[:, None], cache)[:, -1]
         positions = positions + 1
+
+
+class _DecodingMask:
+    """What attention may look at: everything but the padding of the prompts."""
+
+    def __init__(self, model: LanguageModel, prompt_mask: Tensor, tokens: int) -> None:
+        self.prompt = prompt_mask.shape[1]
+        self.mask = F.pad(prompt_mask, (0, tokens), value=True)
+        self.additive = model.full_attention
+        self.none = self.additive and bool(prompt_mask.all())
+        if self.additive:
+            self.mask = torch.zeros(self.mask.shape, device=model.device).masked_fill(
+                ~self.mask, torch.finfo(torch.float32).min
+            )[:, None, None]
+
+    def __call__(self, drawn: int) -> Tensor | None:
+        """The mask for a row's newest token, of `drawn` so far."""
+        if self.none:
+            return None
+        mask = self.mask[..., : self.prompt + drawn]
+        return mask if self.additive else mask.long()
+
+    def select(self, rows: Tensor) -> None:
+        self.mask = self.mask.index_select(0, rows)
 
 
 def draw(logits: Tensor, sampling: Sampling, greedy: bool, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -145,7 +178,7 @@ def draw(logits: Tensor, sampling: Sampling, greedy: bool, generator: torch.Gene
     """
     logprobs = torch.log_softmax(logits / sampling.temperature, -1)
     probabilities = logprobs.exp()
-    entropy = -torch.where(probabilities > 0, probabilities * logprobs, 0.0).sum(-1)
+    entropy = -(probabilities * logprobs.clamp(min=-1e9)).sum(-1)  # a token ruled out adds 0, not 0 times infinity
     if greedy:
         tokens = logits.argmax(-1)
     else:
