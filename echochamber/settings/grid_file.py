@@ -30,6 +30,8 @@ class Benchmark(Settings):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     max_new_tokens: PositiveInt = 2048
     seed: Seed = 0
+    role: Literal["task", "transfer", "hard"] | None = None
+    """What claims take it for; none: `hard` for AIME, `transfer` for MATH and for family `math`, else `task`."""
 
 
 FIGURES = ("formats", "passk", "kl", "algorithms", "mixtures", "scales", "transfer")
