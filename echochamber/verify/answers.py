@@ -127,7 +127,7 @@ def value_key(value: Fraction) -> str:
     return f"{Decimal(value.numerator) / Decimal(value.denominator):.9g}".lower()
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def numeric(text: str) -> Fraction | None:
     """The value of a number as people and programs write it (`$18`, `18 dollars`, `1\\,000`, `18%`, `1e+16`), or None.
 
@@ -146,7 +146,7 @@ def numeric(text: str) -> Fraction | None:
     return value
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def number_key(text: str) -> str | None:
     """The canonical key of an answer that is a number; None if it is none."""
     if _INTEGER.fullmatch(text):

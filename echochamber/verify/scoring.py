@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from echochamber.verify import authors, formats, programs, verdict
-from echochamber.verify.answers import Gold, decide, fast, last_box, number_key, parse_gold
+from echochamber.verify.answers import LONGEST, Gold, decide, fast, last_box, number_key, parse_gold
 from echochamber.verify.programs import Answered
 from echochamber.verify.verdict import Verdict
 from echochamber.verify.workers import sandbox, symbolic
@@ -88,6 +88,8 @@ def _judge_strict(label: str, answered: Answered, flags: frozenset[str], gold: G
     answer, status, executed = answered.answer, answered.status, answered.executed
     if answer is None:
         return Verdict(False, label, None, None, status, flags, executed)
+    if len(answer) > LONGEST:
+        return Verdict(False, label, answer[:LONGEST], None, "limit", flags, executed)
     correct, key, symbolic_status = _compare(answer, gold)
     if symbolic_status != "ok":
         status = symbolic_status

@@ -116,7 +116,16 @@ def program(machine: str, pid: int, path_address: int) -> bytes:
             _DENY,
         ],
         # libc reads the stack limit with it; setting limits, or another process's, is refused.
-        "prlimit64": [_argument(0), _jump(_EQUAL, 0, 0, 2), _argument(2), _jump(_EQUAL, 0, 0, 1), _PASS, _DENY],
+        "prlimit64": [
+            _argument(0),
+            _jump(_EQUAL, 0, 0, 5),
+            _argument(2),
+            _jump(_EQUAL, 0, 0, 3),
+            _argument(2, high=True),
+            _jump(_EQUAL, 0, 0, 1),
+            _PASS,
+            _DENY,
+        ],
     }
     code = [
         _statement(_LOAD, 4),
