@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ SOURCE = 8192
 BLOCKS = 8
 SESSIONS_PER_WORKER = 20_000
 
+_UNSUPPORTED = re.compile(r"does not yet support |(?:is|are) not supported")
 _POLICY = {
     "sleep": "zero",
     "random_start": {"seed": 0},
@@ -157,6 +159,6 @@ def _status_of(message: str) -> str:
         return "timeout"
     if kind in ("MemoryError", "RecursionError"):
         return "limit"
-    if kind in ("ModuleNotFoundError", "ImportError") or "not yet support" in detail or "is not supported" in detail:
+    if kind in ("ModuleNotFoundError", "ImportError") or _UNSUPPORTED.search(detail):
         return "unsupported"
     return "raised"
