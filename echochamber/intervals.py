@@ -55,7 +55,7 @@ def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Interval:
 
 
 @lru_cache(maxsize=8)
-def _weights(n: int, resamples: int, seed: int) -> np.ndarray:
+def resampling_weights(n: int, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
     """How often each of n questions occurs in each bootstrap resample: (resamples, n), the same for every metric."""
     rng = np.random.Generator(np.random.PCG64(seed))
     weights = np.empty((resamples, n))
@@ -89,10 +89,20 @@ def bca(
         if questions < 2:
             return np.stack([estimate, np.full(metrics, np.nan), np.full(metrics, np.nan)])
         left_out = (total - numerator) / (base - denominator)
-        weights = _weights(questions, resamples, seed)
-        drawn = np.sort(
-            (weights @ numerator) / (weights @ denominator), axis=0
-        )  # NaN (an empty denominator) sorts last
+        weights = resampling_weights(questions, resamples, seed)
+        drawn = (weights @ numerator) / (weights @ denominator)
+    return np.stack([estimate, *bca_ends(estimate, drawn, left_out, level)])
+
+
+def bca_ends(estimate: np.ndarray, drawn: np.ndarray, left_out: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    """Ends of the BCa interval of any statistics (Efron 1987).
+
+    estimate: (metrics,). drawn: (resamples, metrics), the statistics of each bootstrap resample. left_out:
+    (questions, metrics), those with one question left out. NaN (a resample without the format, say) is left aside.
+    Returns (2, metrics): low, high.
+    """
+    resamples, metrics = drawn.shape
+    drawn = np.sort(drawn, axis=0)  # NaN sorts last
     usable = np.isfinite(drawn).sum(0)
     below = ((drawn < estimate - 1e-12).sum(0) + (drawn <= estimate + 1e-12).sum(0)) / 2
     known = np.isfinite(left_out)
@@ -110,7 +120,7 @@ def bca(
         upper = np.minimum(lower + 1, np.maximum(usable - 1, 0))
         columns = np.arange(metrics)
         ends.append(drawn[lower, columns] + (position - lower) * (drawn[upper, columns] - drawn[lower, columns]))
-    return np.stack([estimate, *ends])
+    return np.stack(ends)
 
 
 def question_intervals(

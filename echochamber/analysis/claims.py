@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from echochamber.analysis import between_claims, verdicts, within_claims
+from echochamber.analysis import between_claims, theory_claims, verdicts, within_claims
 from echochamber.analysis.studies import StudyView
 from echochamber.analysis.verdicts import NOT_HERE, Finding, Judged, Part
 from echochamber.grid import Grid
@@ -113,10 +113,10 @@ LIST: dict[str, Claim] = {
         "The kinds of errors change between base and RL model", "formats", None, "not measured yet: error categories"
     ),
     "T1": Claim(
-        "KL-regularised RL re-weights formats as the theory predicts",
-        "formats",
-        None,
-        "not measured yet: predicted against measured shares",
+        "KL-regularised RL re-weights formats as the theory predicts from the base model",
+        "kl",
+        theory_claims.t1,
+        "the study has no run whose own question set is measured",
     ),
 }
 assert tuple(LIST) == CLAIMS

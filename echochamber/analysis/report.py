@@ -15,14 +15,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from echochamber.analysis import claims as claims_module
 from echochamber.analysis import report_facts as facts
-from echochamber.analysis.studies import own_benchmark, points
+from echochamber.analysis import report_tables
+from echochamber.analysis.report_tables import SETTING, SPACE, big, interval, number, percent, settings
+from echochamber.analysis.studies import own_benchmark
 from echochamber.grid import Grid, dump
 from echochamber.settings import CLAIMS, FORMATS
 
-SETTING = ["mixture", "scale", "algorithm", "prompts", "base_step"]
-"""What runs have in common that differ in seeds only."""
-NOTHING = "\N{EN DASH}"
-SPACE = "\N{NO-BREAK SPACE}"
 SHOWN = 0.015
 """Formats below this share are left out of sentences."""
 
@@ -40,11 +38,11 @@ def render(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame)
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "percent": percent, "big": big}
-    found = [outcome(grid, tables, part) for _, part in _settings(tables)]
+    found = [outcome(grid, tables, part) for _, part in settings(tables)]
     named = claims[~claims["claim"].str.contains(".", regex=False)]
     return environment.get_template("report.html.j2").render(
         file=grid.file,
-        settings=yaml.safe_dump(dump(grid.file), sort_keys=False, allow_unicode=True, width=110),
+        settings_of_grid=yaml.safe_dump(dump(grid.file), sort_keys=False, allow_unicode=True, width=110),
         formats=facts.FORMATS_IN_WORDS,
         question_sets=facts.question_sets(grid),
         sources=facts.sources(grid),
@@ -55,8 +53,11 @@ def render(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame)
         found=found,
         summary=summary(found),
         studies=[_study(grid, name) for name in grid.file.studies],
-        scores=_scores(grid, tables),
-        gains=_gains(tables),
+        scores=report_tables.scores(grid, tables),
+        gains=report_tables.gains(tables),
+        parts=report_tables.decomposition(tables),
+        coverage=report_tables.coverage(tables),
+        theory=report_tables.theory(tables),
         claims=claims.astype(object).where(claims.notna(), None).to_dict("records"),
         counts={v: int((named["verdict"] == v).sum()) for v in ("holds", "fails", "inconclusive", "not in this grid")},
         claims_in_all=len(CLAIMS),
@@ -134,33 +135,6 @@ def summary(found: list[dict]) -> str:
     )
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """A number with a fixed number of digits; an en dash for none."""
-    return NOTHING if value is None or pd.isna(value) else f"{value:.{digits}f}"
-
-
-def percent(value: float | None) -> str:
-    return NOTHING if value is None or pd.isna(value) else f"{100 * value:.0f}{SPACE}%"
-
-
-def big(value: float | None) -> str:
-    """A count with separators."""
-    return NOTHING if value is None or pd.isna(value) else f"{value:,.0f}"
-
-
-def interval(estimate: float, low: float, high: float, *, signed: bool = False) -> str:
-    """0.61 [0.52, 0.70]; without brackets where there is no interval."""
-    form = "+.2f" if signed else ".2f"
-    ends = "" if pd.isna(low) or pd.isna(high) else f" [{low:{form}}, {high:{form}}]"
-    return f"{estimate:{form}}{ends}"
-
-
-def _settings(tables: Mapping[str, pd.DataFrame]) -> list:
-    runs = tables["runs"]
-    runs = runs[runs["kind"] == "run"]
-    return list(runs.groupby(SETTING, dropna=False, sort=False))
-
-
 def _in_words(shares: pd.Series) -> str:
     named = shares[shares >= SHOWN].sort_values(ascending=False)
     return ", ".join(f"{name}{SPACE}{percent(value)}" for name, value in named.items())
@@ -198,57 +172,11 @@ def data_uri(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _scores(grid: Grid, tables: Mapping[str, pd.DataFrame]) -> list[dict]:
-    """Before and after RL: one row for each setting and question set."""
-    rows = []
-    table = tables["scores"]
-    table = table[table["scorer"] == "strict"]
-    for key, runs in _settings(tables):
-        mine = table[table["id"].isin(runs["id"])]
-        for benchmark, part in mine.groupby("question_set", sort=False):
-            k = grid.file.benchmarks[benchmark].samples
-            row = {"setting": " · ".join(key[:3]), "question_set": benchmark, "k": k}
-            for name, metric, at in (
-                ("greedy", "greedy_accuracy", None),
-                ("mean", "pass_at_k", 1),
-                ("majority", "majority_at_k", k),
-                ("best", "pass_at_k", k),
-            ):
-                some = part[(part["metric"] == metric) & (True if at is None else part["k"] == at)]
-                for when, step in (("before", 0), ("after", part["step"].max())):
-                    shown = points(some[some["step"] == step], runs)
-                    texts = [interval(p["estimate"], p["low"], p["high"]) for p in shown]
-                    row[f"{name}_{when}"] = "; ".join(dict.fromkeys(texts))
-            rows.append(row)
-    return rows
-
-
-def _gains(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
-    table = tables["gains"]
-    table = table[table["scorer"] == "strict"]
-    names = {"greedy_accuracy": "pass@1 (greedy)", "pass_at_k": "mean accuracy of samples"}
-    return [
-        {
-            "setting": f"{row.mixture} · {row.scale} · {row.algorithm}",
-            "seed": f"{row.n_seeds} seeds together" if pd.isna(row.id) else f"seeds {row.model_seed} / {row.run_seed}",
-            "question_set": row.question_set,
-            "metric": names[row.metric],
-            "base": row.base,
-            "final": row.final,
-            "gain": interval(row.gain, row.low, row.high, signed=True),
-            "decided": bool(row.low > 0 or row.high < 0),
-            "questions": row.n_questions,
-            "together": bool(pd.isna(row.id)),
-        }
-        for row in table.itertuples()
-    ]
-
-
 def _samples(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
     """Completions of the first run of each setting: one entry a setting, question by question, before and after."""
     found = []
     table = tables["samples"]
-    for key, runs in _settings(tables):
+    for key, runs in settings(tables):
         mine = table[table["id"] == runs["id"].iloc[0]]
         questions = []
         for _, part in mine.groupby("question_id", sort=False):

@@ -57,6 +57,8 @@ class StudyView:
         self.model_scores = scores[scores["id"].isin(models)]
         training = tables["training"]
         self.training = training[training["id"].isin(ids)]
+        theory = tables.get("theory", pd.DataFrame(columns=["id", *CONDITION]))
+        self.theory = theory[theory["id"].isin(ids)]
         gains = tables["gains"]
         gains = gains[(gains["scorer"] == "strict") & gains["question_set"].isin(self.study.benchmarks)]
         self.gains = gains[gains["id"].isin(ids)]

@@ -6,6 +6,9 @@
 | training | a row of a metrics.csv, with id and axes |
 | scores | a measure of a model or run at a checkpoint: columns `SCORES` |
 | gains | final minus base on the same questions, per run, and per setting over its seeds: columns `GAINS` |
+| decomposition | a part of that gain (`analysis.decomposition`): columns `PARTS_OF_GAIN` |
+| coverage | questions gained and lost, change of pass@k (`analysis.coverage`): columns `COVERAGE` |
+| theory | predicted and measured share of a format (`analysis.predictions`): columns `THEORY` |
 | samples | a completion before or after RL, for the report: columns `SAMPLES` |
 
 A run's step 0 is its base model: those rows come from the base model's evaluation. Imports no torch.
@@ -20,19 +23,30 @@ import numpy as np
 import pandas as pd
 
 from echochamber.analysis import samples
+from echochamber.analysis.coverage import coverage
+from echochamber.analysis.decomposition import decomposition
 from echochamber.analysis.examples import SAMPLES, examples
+from echochamber.analysis.predictions import predictions
 from echochamber.analysis.replicates import by_replicate
 from echochamber.analysis.samples import Answers
 from echochamber.analysis.scores import COLUMNS, SCORERS, scores
 from echochamber.files import write_aside
 from echochamber.grid import Grid
-from echochamber.intervals import crossed_interval, paired_interval
+from echochamber.intervals import crossed_interval, paired_interval, t_interval
 
 AXES = ("mixture", "scale", "model_seed", "algorithm", "prompts", "run_seed")
 SCORES = ("id", *AXES, "step", "completions_sampled", "question_set", *COLUMNS)
 GAINS = (
     *("id", *AXES, "base_step", "step", "question_set", "scorer", "metric", "k"),
     *("base", "final", "gain", "low", "high", "n_questions", "n_samples", "n_seeds"),
+)
+ESTIMATE = ("estimate", "low", "high", "n_questions", "n_samples", "n_seeds")
+OF_RUN = ("id", *AXES, "base_step", "step", "question_set")
+PARTS_OF_GAIN = (*OF_RUN, "part", "format", *ESTIMATE)
+COVERAGE = (*OF_RUN, "measure", "k", *ESTIMATE)
+THEORY = (
+    *(*OF_RUN, "law", "beta", "matched", "sequence_level", "format", "base", "predicted", "bias", "measured"),
+    *("n_questions", "n_samples", "n_seeds"),
 )
 TEXTS = (
     *(
@@ -48,7 +62,7 @@ TEXTS = (
         "format",
         "stage",
     ),
-    *("question_id", "question", "gold", "completion", "answer", "status"),
+    *("question_id", "question", "gold", "completion", "answer", "status", "part", "measure", "law"),
 )
 INTEGERS = ("model_seed", "run_seed", "step", "k", "n_questions", "n_samples", "n_seeds", "base_step", "sample")
 
@@ -67,8 +81,8 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
             cached(id, benchmark).get((step, "greedy")), cached(id, benchmark).get((step, "sample"))
         )
     )
-    score_rows, gain_rows, example_rows = [], [], []
-    for id, benchmark in grid.evaluations:
+    score_rows, gain_rows, example_rows, part_rows, coverage_rows, theory_rows = [], [], [], [], [], []
+    for (id, benchmark), job in grid.evaluations.items():
         row = index.loc[id]
         answers = cached(id, benchmark) if row["kind"] == "model" else samples.read(_file(grid, id, benchmark))
         steps = sorted({step for step, _ in answers})
@@ -89,6 +103,14 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
             score_rows += [axes | at | where | r for r in measured]
         before, after = cached(row["model_id"], benchmark), answers
         gain_rows += _gains(axes | {"base_step": base, "step": steps[-1]} | where, before, base, after, steps[-1])
+        drawn = before.get((base, "sample")), after.get((steps[-1], "sample"))
+        if all(drawn):
+            here = axes | {"base_step": base, "step": steps[-1]} | where
+            here |= {"n_questions": len(drawn[0].questions), "n_seeds": 1}
+            here |= {"n_samples": drawn[0].correct.size + drawn[1].correct.size}
+            part_rows += [here | r for r in decomposition(*drawn)]
+            coverage_rows += [here | r for r in coverage(*drawn)]
+            theory_rows += [here | r for r in predictions(grid, job, benchmark, *drawn)]
         example_rows += examples(grid, row, benchmark, base, steps[-1], before, after)
     gains = pd.DataFrame(gain_rows)
     return {
@@ -96,6 +118,9 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         "training": _training(index, logs),
         "scores": _typed(pd.DataFrame(score_rows, columns=list(SCORES))),
         "gains": _typed(pd.concat([gains, _over_seeds(gains)]).reindex(columns=list(GAINS))) if gain_rows else _empty(),
+        "decomposition": _typed(_with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
+        "coverage": _typed(_with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
+        "theory": _typed(pd.DataFrame(theory_rows, columns=list(THEORY))),
         "samples": _typed(pd.DataFrame(example_rows, columns=list(SAMPLES))),
     }
 
@@ -200,6 +225,23 @@ def _over_seeds(gains: pd.DataFrame) -> pd.DataFrame:
                 | {"n_samples": part["n_samples"].sum(), "n_seeds": len(differences)}
             )
     return pd.DataFrame(rows)
+
+
+def _with_seeds(rows: list[dict], columns: tuple[str, ...], of: list[str]) -> pd.DataFrame:
+    """The rows of single runs, then one for each setting with several replicates, with the t-interval over them."""
+    table = pd.DataFrame(rows, columns=list(columns))
+    pooled = []
+    group = ["mixture", "scale", "algorithm", "prompts", "base_step", "step", "question_set", *of]
+    for key, part in table.groupby(group, dropna=False, sort=False):
+        values = by_replicate(part, "estimate")
+        if len(values) > 1:
+            estimate, low, high = t_interval(values)
+            pooled.append(
+                dict(zip(group, key, strict=True))
+                | {"estimate": estimate, "low": low, "high": high, "n_questions": part["n_questions"].iloc[0]}
+                | {"n_samples": part["n_samples"].sum(), "n_seeds": len(values)}
+            )
+    return pd.concat([table, pd.DataFrame(pooled, columns=list(columns))]) if pooled else table
 
 
 def _empty() -> pd.DataFrame:

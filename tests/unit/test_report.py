@@ -148,6 +148,15 @@ def test_without_figures_and_provenance_it_still_says_the_rest(tmp_path):
     assert "not recorded" in page.text
 
 
+def test_analysis_tables(page, made):
+    for title in ("Where the gain comes from", "Questions gained and lost", "What the theory predicts"):
+        assert title in page.text
+    part = made["decomposition"]
+    part = part[part["id"].isna() & (part["algorithm"] == "grpo") & (part["question_set"] == "synth-gsm")]
+    row = part[(part["part"] == "selection") & part["format"].isna()].iloc[0]
+    assert report.interval(row.estimate, row.low, row.high, signed=True) in page.text
+
+
 def test_intervals_in_words():
     assert report.interval(0.611, 0.52, 0.7) == "0.61 [0.52, 0.70]"
     assert report.interval(0.1, -0.05, 0.25, signed=True) == "+0.10 [-0.05, +0.25]"

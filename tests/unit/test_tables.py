@@ -141,6 +141,34 @@ def test_gains_are_paired_and_pooled_over_seeds(grid, built):
     assert list(built["gains"].columns) == list(tables.GAINS)
 
 
+def test_parts_coverage_and_theory_of_each_run(built):
+    for name, columns in (
+        ("decomposition", tables.PARTS_OF_GAIN),
+        ("coverage", tables.COVERAGE),
+        ("theory", tables.THEORY),
+    ):
+        assert list(built[name].columns) == list(columns)
+    gains = built["gains"]
+    gains = gains[(gains["scorer"] == "strict") & (gains["metric"] == "pass_at_k") & gains["id"].notna()]
+    gains = gains.set_index(["id", "question_set"])["gain"]
+    parts = built["decomposition"]
+    sums = parts[parts["format"].notna() & parts["id"].notna()].groupby(["id", "question_set"])["estimate"].sum()
+    assert sums.loc[gains.index].to_numpy() == pytest.approx(gains.to_numpy(), abs=1e-12)
+    pooled = parts[parts["id"].isna() & (parts["part"] == "total")]
+    assert len(pooled) == 4  # two algorithms, two question sets
+    assert (pooled["n_seeds"] == 3).all()
+    theory = built["theory"]
+    assert set(theory["question_set"]) == {"synth-gsm"}  # that of the prompts
+    assert set(theory["law"]) == {"k3", "limit"}
+    assert not theory["matched"].any()
+    assert theory.groupby("id")[["base", "predicted", "measured"]].sum().to_numpy() == pytest.approx(1)
+    base = one(
+        built["scores"], id=RUN, step=0, question_set="synth-gsm", scorer="strict", metric="share", format="omi1"
+    )
+    row = theory[(theory["id"] == RUN) & (theory["format"] == "omi1")].iloc[0]
+    assert row.base == pytest.approx(base.estimate)
+
+
 def test_training_holds_every_logged_row_with_its_axes(built):
     training = built["training"]
     assert len(training[training["id"] == RUN]) == 64

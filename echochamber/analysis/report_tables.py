@@ -1,0 +1,156 @@
+"""The tables of the report: numbers as text, one list of rows a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from echochamber.analysis.decomposition import PARTS
+from echochamber.analysis.studies import points
+from echochamber.grid import Grid
+
+SETTING = ["mixture", "scale", "algorithm", "prompts", "base_step"]
+"""What runs have in common that differ in seeds only."""
+NOTHING = "\N{EN DASH}"
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with a fixed number of digits; an en dash for none."""
+    return NOTHING if value is None or pd.isna(value) else f"{value:.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    return NOTHING if value is None or pd.isna(value) else f"{100 * value:.0f}{SPACE}%"
+
+
+def big(value: float | None) -> str:
+    """A count with separators."""
+    return NOTHING if value is None or pd.isna(value) else f"{value:,.0f}"
+
+
+def interval(estimate: float, low: float, high: float, *, signed: bool = False) -> str:
+    """0.61 [0.52, 0.70]; without brackets where there is no interval."""
+    form = "+.2f" if signed else ".2f"
+    ends = "" if pd.isna(low) or pd.isna(high) else f" [{low:{form}}, {high:{form}}]"
+    return f"{estimate:{form}}{ends}"
+
+
+def settings(tables: Mapping[str, pd.DataFrame]) -> list:
+    """(axes, runs) of each setting, runs that differ in seeds only."""
+    runs = tables["runs"]
+    runs = runs[runs["kind"] == "run"]
+    return list(runs.groupby(SETTING, dropna=False, sort=False))
+
+
+def scores(grid: Grid, tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Before and after RL: one row for each setting and question set."""
+    rows = []
+    table = tables["scores"]
+    table = table[table["scorer"] == "strict"]
+    for key, runs in settings(tables):
+        mine = table[table["id"].isin(runs["id"])]
+        for benchmark, part in mine.groupby("question_set", sort=False):
+            k = grid.file.benchmarks[benchmark].samples
+            row = {"setting": " · ".join(key[:3]), "question_set": benchmark, "k": k}
+            for name, metric, at in (
+                ("greedy", "greedy_accuracy", None),
+                ("mean", "pass_at_k", 1),
+                ("majority", "majority_at_k", k),
+                ("best", "pass_at_k", k),
+            ):
+                some = part[(part["metric"] == metric) & (True if at is None else part["k"] == at)]
+                for when, step in (("before", 0), ("after", part["step"].max())):
+                    shown = points(some[some["step"] == step], runs)
+                    texts = [interval(p["estimate"], p["low"], p["high"]) for p in shown]
+                    row[f"{name}_{when}"] = "; ".join(dict.fromkeys(texts))
+            rows.append(row)
+    return rows
+
+
+def gains(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Gains of each run, and of each setting over its seeds."""
+    table = tables["gains"]
+    table = table[table["scorer"] == "strict"]
+    names = {"greedy_accuracy": "pass@1 (greedy)", "pass_at_k": "mean accuracy of samples"}
+    return [
+        {
+            "setting": f"{row.mixture} · {row.scale} · {row.algorithm}",
+            "seed": f"{row.n_seeds} seeds together" if pd.isna(row.id) else f"seeds {row.model_seed} / {row.run_seed}",
+            "question_set": row.question_set,
+            "metric": names[row.metric],
+            "base": row.base,
+            "final": row.final,
+            "gain": interval(row.gain, row.low, row.high, signed=True),
+            "decided": bool(row.low > 0 or row.high < 0),
+            "questions": row.n_questions,
+            "together": bool(pd.isna(row.id)),
+        }
+        for row in table.itertuples()
+    ]
+
+
+def decomposition(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Parts of the gain in mean accuracy: over seeds where there are several, else of the one run."""
+    table = tables["decomposition"]
+    table = table[table["format"].isna()]
+    rows = []
+    for key, part in _by_setting(table):
+        numbers = part.set_index("part")
+        row = {
+            name: interval(*numbers.loc[name, ["estimate", "low", "high"]], signed=True) for name in (*PARTS, "total")
+        }
+        rows.append(row | key)
+    return rows
+
+
+def coverage(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Questions gained and lost, and where the base model's pass@k catches up."""
+    rows = []
+    for key, part in _by_setting(tables["coverage"]):
+        numbers = part.set_index("measure")
+        row: dict = {name: interval(*numbers.loc[name, ["estimate", "low", "high"]]) for name in ("gained", "lost")}
+        row |= {"k": int(numbers.loc["gained", "k"]), "crossing": numbers.loc["crossing", "estimate"]}
+        rows.append(row | key)
+    return rows
+
+
+def theory(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Predicted and measured shares, the mean over the runs of a setting, and the root mean square error."""
+    rows = []
+    table = tables["theory"]
+    for key, part in table.groupby([*SETTING, "question_set"], dropna=False, sort=False):
+        mean = part.groupby("format", sort=False)[["base", "predicted", "bias", "measured"]].mean()
+        mean = mean[mean[["base", "predicted", "measured"]].max(axis=1) >= 0.01]
+        corrected = mean["predicted"] + mean["bias"].fillna(0)
+        first = part.iloc[0]
+        law = {"tilt": "exp(r / coefficient)", "k3": "k3", "limit": "right answers only"}[first["law"]]
+        rows.append(
+            {"setting": " · ".join(key[:3]), "question_set": key[-1], "law": law, "beta": first["beta"]}
+            | {
+                "base": _shares(mean["base"]),
+                "predicted": _shares(mean["predicted"]),
+                "measured": _shares(mean["measured"]),
+            }
+            | {"bias": float(mean["bias"].abs().max())}
+            | {"error": float(np.sqrt(((corrected - mean["measured"]) ** 2).mean()))}
+            | {"matched": bool(first["matched"] and first["sequence_level"])}
+        )
+    return rows
+
+
+def _shares(shares: pd.Series) -> str:
+    return ", ".join(f"{name}{SPACE}{percent(value)}" for name, value in shares.items() if value >= 0.005)
+
+
+def _by_setting(table: pd.DataFrame) -> list[tuple[dict, pd.DataFrame]]:
+    """The pooled rows of each setting and question set, or those of its single run."""
+    found = []
+    for key, part in table.groupby([*SETTING, "question_set"], dropna=False, sort=False):
+        pooled = part[part["id"].isna()]
+        chosen = pooled if len(pooled) else part
+        axes = {"setting": " · ".join(key[:3]), "question_set": key[-1], "seeds": int(chosen["n_seeds"].iloc[0])}
+        found.append((axes, chosen))
+    return found

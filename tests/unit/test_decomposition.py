@@ -1,0 +1,174 @@
+"""The parts of RL's gain, coverage, and the theory, against worked numbers, brute force and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.optimize import brentq, minimize
+
+from echochamber.analysis import theory
+from echochamber.analysis.coverage import coverage
+from echochamber.analysis.decomposition import PARTS, decompose, decomposition
+from echochamber.analysis.samples import Answers
+from echochamber.settings import FORMATS
+
+
+def answers(format: np.ndarray, correct: np.ndarray) -> Answers:
+    blank = np.zeros(format.shape, dtype=int)
+    questions = np.array([f"q{i}" for i in range(len(format))])
+    every = {"correct_authors": correct, "format_authors": format, "key": blank, "tokens": blank}
+    return Answers(questions, correct=correct, format=format, finished=blank == 0, degenerate=blank == 1, **every)
+
+
+def test_by_hand():
+    # Shares .5/.5 -> 1/0, accuracies .6/.2 -> .7: accuracy .40 -> .70.
+    parts = decompose([50, 50, 0], [30, 10, 0], [100, 0, 0], [70, 0, 0])
+    assert parts.sum(-1) == pytest.approx([0.5 * 0.6 - 0.5 * 0.2, 0.5 * 0.1, 0.5 * 0.1])
+    assert parts.sum() == pytest.approx(0.30, abs=1e-15)
+
+
+def test_a_format_that_the_base_never_wrote_is_interaction_and_one_given_up_is_selection():
+    parts = decompose([100, 0], [40, 0], [0, 100], [0, 90])
+    assert parts[:, 1] == pytest.approx([0, 0, 0.9])
+    assert parts[:, 0] == pytest.approx([-0.4, 0, 0])
+
+
+counts = hnp.arrays(np.int64, 5, elements=st.integers(0, 50))
+
+
+@given(counts, counts, hnp.arrays(float, (2, 5), elements=st.floats(0, 1)))
+@settings(max_examples=200, deadline=None)
+def test_the_parts_add_up_to_the_gain(before, after, rates):
+    if not before.sum() or not after.sum():
+        return
+    right = np.floor(before * rates[0]), np.floor(after * rates[1])
+    gain = right[1].sum() / after.sum() - right[0].sum() / before.sum()
+    assert decompose(before, right[0], after, right[1]).sum() == pytest.approx(gain, abs=1e-14)
+
+
+def made(
+    rng: np.random.Generator, share: list[float], accuracy: list[float], n: int = 16, questions: int = 100
+) -> Answers:
+    form = rng.choice(3, p=share, size=(questions, n))
+    hard = rng.normal(0, 0.15, (questions, 1))
+    return answers(form, rng.random(form.shape) < np.clip(np.array(accuracy)[form] + hard, 0, 1))
+
+
+def test_intervals_of_the_parts_hold_their_level():
+    """Independent formats: selection is known from the shares and accuracies that were drawn from."""
+    share, accuracy = [[0.5, 0.3, 0.2], [0.8, 0.15, 0.05]], [[0.6, 0.4, 0.3], [0.7, 0.5, 0.3]]
+    truth = {
+        "selection": sum((b - a) * p for a, b, p in zip(*share, accuracy[0], strict=True)),
+        "refinement": sum(a * (q - p) for a, p, q in zip(share[0], *accuracy, strict=True)),
+    }
+    rng = np.random.default_rng(0)
+    hits = dict.fromkeys(truth, 0)
+    for _ in range(150):
+        before, after = (made(rng, s, p) for s, p in zip(share, accuracy, strict=True))
+        for row in decomposition(before, after):
+            if row["format"] is None and row["part"] in truth:
+                hits[row["part"]] += row["low"] <= truth[row["part"]] <= row["high"]
+    for part, n in hits.items():
+        assert 0.90 <= n / 150 <= 0.99, part
+
+
+def test_rows_of_one_run():
+    rng = np.random.default_rng(1)
+    before, after = made(rng, [0.5, 0.3, 0.2], [0.6, 0.4, 0.3]), made(rng, [0.9, 0.1, 0], [0.7, 0.5, 0])
+    rows = decomposition(before, after)
+    assert len(rows) == len(PARTS) * (len(FORMATS) + 1) + 1
+    total = next(r for r in rows if r["part"] == "total")
+    assert total["estimate"] == pytest.approx(after.correct.mean() - before.correct.mean(), abs=1e-14)
+    assert sum(r["estimate"] for r in rows if r["format"]) == pytest.approx(total["estimate"], abs=1e-14)
+    assert all(r["low"] <= r["estimate"] + 1e-9 and r["estimate"] <= r["high"] + 1e-9 for r in rows)
+
+
+# --- coverage --------------------------------------------------------------------------------------------------------
+
+
+def test_coverage_by_hand():
+    """Four questions, four samples: RL makes two certain, loses one, gains none."""
+    before = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]], dtype=bool)
+    after = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]], dtype=bool)
+    form = np.zeros((4, 4), dtype=int)
+    rows = {(r["measure"], r["k"]): r["estimate"] for r in coverage(answers(form, before), answers(form, after))}
+    assert rows[("pass_change", 1)] == pytest.approx(8 / 16 - 4 / 16)
+    assert rows[("pass_change", 2)] == pytest.approx(2 / 4 - (5 / 6 + 1 / 2 + 1 / 2) / 4)
+    assert rows[("pass_change", 4)] == pytest.approx(-1 / 4)
+    assert rows[("gained", 4)] == 0
+    assert rows[("lost", 4)] == 0.25
+    assert rows[("crossing", None)] == 4
+    certain = coverage(answers(form, before), answers(form, before | True))
+    assert np.isnan(next(r["estimate"] for r in certain if r["measure"] == "crossing"))
+
+
+# --- theory ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.3, 1.0, 5.0])
+def test_the_predicted_shares_are_the_optimum_of_the_objective(beta):
+    """Maximise E[r] - beta KL(pi || ref) numerically over distributions on six completions of three formats."""
+    reference = np.array([0.25, 0.2, 0.1, 0.25, 0.05, 0.15])
+    reward, form = np.array([1, 0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2])
+
+    def loss(logits: np.ndarray) -> float:
+        log = logits - np.logaddexp.reduce(logits)
+        return -float(np.exp(log) @ (reward - beta * (log - np.log(reference))))
+
+    pi = np.exp((x := minimize(loss, np.log(reference), tol=1e-12).x) - np.logaddexp.reduce(x))
+    written = np.array([reference[form == f].sum() for f in range(3)])
+    right = np.array([(reference * reward)[form == f].sum() for f in range(3)])
+    expected = [pi[form == f].sum() for f in range(3)]
+    assert theory.predicted_shares(written[None], right[None], beta)[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_small_coefficients_do_not_overflow_and_meet_the_limit():
+    written, right = np.array([[6.0, 3, 1]]), np.array([[3.0, 3, 0]])
+    assert theory.predicted_shares(written, right, 1e-3)[0] == pytest.approx([0.5, 0.5, 0], abs=1e-12)
+    assert theory.predicted_shares(written, right, 0)[0] == pytest.approx([0.5, 0.5, 0])
+    assert theory.predicted_shares(written, right, 1e9)[0] == pytest.approx([0.6, 0.3, 0.1])
+    assert theory.predicted_shares(written, 0 * right, 0.1)[0] == pytest.approx(
+        [0.6, 0.3, 0.1]
+    )  # nothing right is seen
+    with pytest.raises(ValueError, match="allowed: 0 or more"):
+        theory.predicted_shares(written, right, -1)
+
+
+@pytest.mark.parametrize("beta", [0.05, 0.5, 2.0])
+def test_k3_stands_still_where_its_own_equation_says(beta):
+    """pi = ref beta / (beta + rbar - r) with rbar the mean reward of pi itself."""
+    written, right = np.array([6.0, 3, 1]), np.array([3.0, 2, 0])
+    found = theory.stationary_k3(written[None], right[None], beta)[0]
+    assert found.sum() == pytest.approx(1)
+    ref = np.array([written - right, right]) / written.sum()
+
+    def policy(mean: float) -> np.ndarray:
+        return ref * beta / (beta + mean - np.array([[0.0], [1.0]]))
+
+    mean = brentq(lambda m: policy(m).sum() - 1, max(0.0, 1 - beta) + 1e-9, 1.0)
+    assert policy(mean)[1].sum() == pytest.approx(mean)
+    assert found == pytest.approx(policy(mean).sum(0))
+    for extreme in (0 * right, written):
+        assert theory.stationary_k3(written[None], extreme[None], beta)[0] == pytest.approx([0.6, 0.3, 0.1])
+
+
+def test_shares_are_averaged_over_questions():
+    form = np.array([[0, 0, 1, 1], [0, 0, 0, 1]])
+    correct = np.array([[1, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
+    shares, _ = theory.predict(form, correct, 2, 0)
+    assert shares == pytest.approx([(1 / 3 + 0) / 2, (2 / 3 + 1) / 2])  # the ratio of averages would be 1/4, 3/4
+
+
+def test_the_bias_of_finite_samples_is_seen_and_its_correction_comes_nearer():
+    rng = np.random.default_rng(0)
+    share, accuracy, beta = np.array([0.7, 0.3]), np.array([0.05, 0.3]), 0.3
+    weight = share * (1 - accuracy + accuracy * np.exp(1 / beta))
+    truth = weight / weight.sum()
+    form = rng.choice(2, p=share, size=(4000, 16))
+    correct = rng.random(form.shape) < accuracy[form]
+    shares, bias = theory.predict(form, correct, 2, beta)
+    assert abs(shares[0] - truth[0]) > 0.01
+    assert abs(shares[0] + bias[0] - truth[0]) < 0.5 * abs(shares[0] - truth[0])
