@@ -14,8 +14,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 log = logging.getLogger(__name__)
+
+
+def hold(path: Path) -> TextIO | None:
+    """An open file that holds the lock `path` until it is closed or this process dies; None if another one holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a+", encoding="utf-8")
+    if _try(file):
+        return file
+    file.close()
+    return None
 
 
 @contextmanager
@@ -44,7 +55,7 @@ def sole_writer(
             file.truncate(0)
 
 
-def _try(file) -> bool:
+def _try(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from echochamber import loading
+from echochamber import loading, lock
 from echochamber.settings import NAME
 
 GRID_FILES = [Path(name) for name in workflow.configfiles]
@@ -23,6 +23,14 @@ except loading.GridError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = GRID.paths.root
+
+if workflow.is_main_process:
+    # A killed Snakemake leaves its lock files behind, and the next one would ask for --unlock. This file is locked by
+    # the kernel as long as its owner lives: who gets it is alone, and any lock file it finds is a dead one's.
+    ALONE = lock.hold(Path(".snakemake/alone"))
+    if ALONE:
+        for stale in Path(".snakemake/locks").glob("*.lock"):
+            stale.unlink(missing_ok=True)
 
 # A rule's command is `job SCRIPT --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
 # notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads.

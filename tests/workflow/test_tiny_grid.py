@@ -60,7 +60,7 @@ def test_every_declared_file_is_there(done, grid):
         assert provenance["spec"]["seed"] == 0
     for study_figure in ("algorithms-formats", "algorithms-passk"):
         assert all((results / f"figures/{study_figure}.{kind}").stat().st_size for kind in ("pdf", "png", "csv"))
-    assert sorted(pd.read_csv(results / "claims.csv")["claim"].unique()) == sorted(CLAIMS)
+    assert set(CLAIMS) <= set(pd.read_csv(results / "claims.csv")["claim"])
 
 
 def test_samples_hold_what_they_promise(done, grid):
