@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from echochamber.analysis import between_claims, theory_claims, verdicts, within_claims
+from echochamber.analysis import between_claims, style_claims, theory_claims, verdicts, within_claims
 from echochamber.analysis.studies import StudyView
 from echochamber.analysis.verdicts import NOT_HERE, Finding, Judged, Part
 from echochamber.grid import Grid
@@ -73,10 +73,10 @@ LIST: dict[str, Claim] = {
         "no mixtures of the study differ in the passes over tinygsm alone",
     ),
     "C7": Claim(
-        "Inside the winning format RL goes on to select a style",
+        "Inside the winning format RL goes on to select a style, beyond the drift of a neutral twin",
         "formats",
-        None,
-        "not measured yet: style within a format",
+        style_claims.c7,
+        "the study measures no styles",
     ),
     "C8": Claim("On the same mixture a larger model ends with another format", "scales", between_claims.c8),
     "C9": Claim(

@@ -58,6 +58,7 @@ def render(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame)
         parts=report_tables.decomposition(tables),
         coverage=report_tables.coverage(tables),
         theory=report_tables.theory(tables),
+        styles=report_tables.styles(tables),
         claims=claims.astype(object).where(claims.notna(), None).to_dict("records"),
         counts={v: int((named["verdict"] == v).sum()) for v in ("holds", "fails", "inconclusive", "not in this grid")},
         claims_in_all=len(CLAIMS),

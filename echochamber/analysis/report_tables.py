@@ -141,6 +141,23 @@ def theory(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
     return rows
 
 
+def styles(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Variants inside the format that each setting ends with, before and after RL; styles without a choice left out."""
+    rows = []
+    table = tables["styles"]
+    for key, part in table.groupby([*SETTING, "question_set"], dropna=False, sort=False):
+        last = part["step"].max()
+        name = part[part["step"] == last].groupby("format")["n_samples"].sum().idxmax()
+        inside = part[part["format"] == name]
+        for style, of_style in inside.groupby("style", sort=False):
+            means = of_style.groupby(["step", "variant"])["estimate"].mean().unstack()
+            if 0 not in means.index or means.loc[[0, last]].max().max() > 0.99:
+                continue
+            row = {"setting": " · ".join(key[:3]), "question_set": key[-1], "format": name, "style": style}
+            rows.append(row | {"before": _shares(means.loc[0]), "after": _shares(means.loc[last])})
+    return rows
+
+
 def _shares(shares: pd.Series) -> str:
     return ", ".join(f"{name}{SPACE}{percent(value)}" for name, value in shares.items() if value >= 0.005)
 

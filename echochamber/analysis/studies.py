@@ -59,6 +59,8 @@ class StudyView:
         self.training = training[training["id"].isin(ids)]
         theory = tables.get("theory", pd.DataFrame(columns=["id", *CONDITION]))
         self.theory = theory[theory["id"].isin(ids)]
+        styles = tables.get("styles", pd.DataFrame(columns=["id", *CONDITION]))
+        self.styles = styles[styles["id"].isin(ids)]
         gains = tables["gains"]
         gains = gains[(gains["scorer"] == "strict") & gains["question_set"].isin(self.study.benchmarks)]
         self.gains = gains[gains["id"].isin(ids)]

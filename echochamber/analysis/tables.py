@@ -8,6 +8,7 @@
 | gains | final minus base on the same questions, per run, and per setting over its seeds: columns `GAINS` |
 | decomposition | a part of that gain (`analysis.decomposition`): columns `PARTS_OF_GAIN` |
 | coverage | questions gained and lost, change of pass@k (`analysis.coverage`): columns `COVERAGE` |
+| styles | share of a variant of a style inside a format (`analysis.styles`): columns `STYLES` |
 | theory | predicted and measured share of a format (`analysis.predictions`): columns `THEORY` |
 | samples | a completion before or after RL, for the report: columns `SAMPLES` |
 
@@ -30,6 +31,7 @@ from echochamber.analysis.predictions import predictions
 from echochamber.analysis.replicates import by_replicate
 from echochamber.analysis.samples import Answers
 from echochamber.analysis.scores import COLUMNS, SCORERS, scores
+from echochamber.analysis.styles import styles
 from echochamber.files import write_aside
 from echochamber.grid import Grid
 from echochamber.intervals import crossed_interval, paired_interval, t_interval
@@ -44,6 +46,7 @@ ESTIMATE = ("estimate", "low", "high", "n_questions", "n_samples", "n_seeds")
 OF_RUN = ("id", *AXES, "base_step", "step", "question_set")
 PARTS_OF_GAIN = (*OF_RUN, "part", "format", *ESTIMATE)
 COVERAGE = (*OF_RUN, "measure", "k", *ESTIMATE)
+STYLES = (*OF_RUN, "completions_sampled", "format", "style", "variant", *ESTIMATE)
 THEORY = (
     *(*OF_RUN, "law", "beta", "matched", "sequence_level", "format", "base", "predicted", "bias", "measured"),
     *("n_questions", "n_samples", "n_seeds"),
@@ -62,7 +65,8 @@ TEXTS = (
         "format",
         "stage",
     ),
-    *("question_id", "question", "gold", "completion", "answer", "status", "part", "measure", "law"),
+    *("question_id", "question", "gold", "completion", "answer", "status", "part", "measure", "law", "style"),
+    "variant",
 )
 INTEGERS = ("model_seed", "run_seed", "step", "k", "n_questions", "n_samples", "n_seeds", "base_step", "sample")
 
@@ -81,7 +85,8 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
             cached(id, benchmark).get((step, "greedy")), cached(id, benchmark).get((step, "sample"))
         )
     )
-    score_rows, gain_rows, example_rows, part_rows, coverage_rows, theory_rows = [], [], [], [], [], []
+    cached_styles = lru_cache(maxsize=256)(lambda id, benchmark, step: styles(_file(grid, id, benchmark), step))
+    score_rows, gain_rows, example_rows, part_rows, coverage_rows, theory_rows, style_rows = [], [], [], [], [], [], []
     for (id, benchmark), job in grid.evaluations.items():
         row = index.loc[id]
         answers = cached(id, benchmark) if row["kind"] == "model" else samples.read(_file(grid, id, benchmark))
@@ -111,6 +116,15 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
             part_rows += [here | r for r in decomposition(*drawn)]
             coverage_rows += [here | r for r in coverage(*drawn)]
             theory_rows += [here | r for r in predictions(grid, job, benchmark, *drawn)]
+        if grid.file.prompts[job.prompts].questions == grid.file.benchmarks[benchmark].questions:
+            for step in (0, *steps):
+                at = {"base_step": base, "step": step, "completions_sampled": completions_sampled(logs[id], row, step)}
+                shown = (
+                    styles(_file(grid, id, benchmark), step)
+                    if step
+                    else cached_styles(row["model_id"], benchmark, base)
+                )
+                style_rows += [axes | at | where | {"n_seeds": 1} | r for r in shown]
         example_rows += examples(grid, row, benchmark, base, steps[-1], before, after)
     gains = pd.DataFrame(gain_rows)
     return {
@@ -120,6 +134,7 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         "gains": _typed(pd.concat([gains, _over_seeds(gains)]).reindex(columns=list(GAINS))) if gain_rows else _empty(),
         "decomposition": _typed(_with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
         "coverage": _typed(_with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
+        "styles": _typed(pd.DataFrame(style_rows, columns=list(STYLES))),
         "theory": _typed(pd.DataFrame(theory_rows, columns=list(THEORY))),
         "samples": _typed(pd.DataFrame(example_rows, columns=list(SAMPLES))),
     }

@@ -149,7 +149,12 @@ def test_without_figures_and_provenance_it_still_says_the_rest(tmp_path):
 
 
 def test_analysis_tables(page, made):
-    for title in ("Where the gain comes from", "Questions gained and lost", "What the theory predicts"):
+    for title in (
+        "Where the gain comes from",
+        "Style inside the winning format",
+        "Questions gained and lost",
+        "What the theory predicts",
+    ):
         assert title in page.text
     part = made["decomposition"]
     part = part[part["id"].isna() & (part["algorithm"] == "grpo") & (part["question_set"] == "synth-gsm")]

@@ -1,0 +1,50 @@
+"""Style inside a format: quotes of docstrings, comments, and the neutral twin (the paper's Figure 6).
+
+The twin is the null: two ways to say the same at equal accuracy, so what moves its share is drift.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from echochamber.corpora.styles import style_of
+from echochamber.intervals import question_intervals
+
+VARIANTS = {"quotes": ("single", "double", "none"), "comments": ("yes", "no"), "twin": ("a", "b", "none")}
+
+
+def styles(path: Path, step: int) -> list[dict]:
+    """Rows format, style, variant, estimate, low, high, n_questions, n_samples of one samples.parquet at one step.
+
+    estimate: share of the variant among the sampled completions in the format; the interval is over questions.
+    """
+    columns = ["question_id", "format", "completion"]
+    table = pq.read_table(path, columns=columns, filters=[("step", "==", step), ("mode", "==", "sample")]).to_pandas()
+    distinct = table[["format", "completion"]].drop_duplicates()
+    found = {key: style_of(key[1], key[0]) for key in distinct.itertuples(index=False, name=None)}
+    looks = [found[key] for key in zip(table["format"], table["completion"], strict=True)]
+    question = pd.factorize(table["question_id"])[0]
+    rows = []
+    for name in dict.fromkeys(table["format"]):
+        inside = (table["format"] == name).to_numpy()
+        for style in found[next(key for key in found if key[0] == name)]:
+            variants = VARIANTS[style]
+            written = np.bincount(question[inside], minlength=question.max() + 1)
+            counts = np.stack([_count(question, inside, looks, style, v, len(written)) for v in variants], axis=1)
+            per = np.repeat(written[:, None], len(variants), axis=1)
+            for variant, (estimate, low, high) in zip(variants, question_intervals(counts, per).T, strict=True):
+                rows.append(
+                    {"format": name, "style": style, "variant": variant, "estimate": estimate, "low": low, "high": high}
+                    | {"n_questions": int((written > 0).sum()), "n_samples": int(written.sum())}
+                )
+    return rows
+
+
+def _count(question: np.ndarray, inside: np.ndarray, looks: list[dict], style: str, variant: str, n: int) -> np.ndarray:
+    """Completions of each question in the format with this variant."""
+    those = inside & np.array([look.get(style) == variant for look in looks])
+    return np.bincount(question[those], minlength=n)
