@@ -47,6 +47,14 @@ class Ran:
     printed: str = ""
 
 
+_started_in: int | None = None
+
+
+def unusable_here() -> bool:
+    """Whether this process was forked from one that had started a sandbox: its client cannot work here."""
+    return _started_in not in (None, os.getpid())
+
+
 class Sandbox:
     """One worker process and the lock around it. Safe from any thread; a killed worker is replaced."""
 
@@ -106,6 +114,8 @@ class Sandbox:
 
     def _started(self) -> Monty:
         if self._pool is None:
+            global _started_in
+            _started_in = os.getpid()
             binary = find_monty_binary()
             self._launcher = launcher.launcher(binary)
             if self._launcher.missing:

@@ -6,16 +6,11 @@ math-verify bounds itself by SIGALRM, which works in a main thread only, and it 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
-import select
-import signal
-import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +18,7 @@ from pathlib import Path
 
 from echochamber.verify import verdict
 from echochamber.verify.answers import value_key
+from echochamber.verify.process import LineProcess
 
 WORKER = Path(__file__).with_name("symbolic_worker.py")
 START_SECONDS = 120.0
@@ -59,9 +55,10 @@ class Symbolic:
     """One math-verify process and the lock around it. Safe from any thread; a killed process is replaced."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen | None = None
+        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environment |= {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+        self._process = LineProcess([sys.executable, "-P", "-B", str(WORKER)], environment, START_SECONDS)
         self._lock = threading.Lock()
-        self._pending = b""
 
     def compare(self, answer: str, golds: Sequence[str]) -> Compared:
         """Compare one answer with the accepted golds, all LaTeX. Raises RuntimeError if math-verify does not start."""
@@ -75,9 +72,14 @@ class Symbolic:
 
     def _verdict(self, request: dict) -> Compared:
         verdict.count("symbolic")
-        line = json.dumps(request).encode() + b"\n"
-        with self._lock:
-            reply = self._ask(line) or self._ask(line)  # a second process, if the first was killed from outside
+        try:
+            with self._lock:
+                reply = self._process.ask(request, REPLY_SECONDS)
+        except (OSError, ValueError):
+            raise RuntimeError(
+                f"math-verify does not start: `{sys.executable} {WORKER}` ended; allowed: an environment with "
+                "math-verify 0.9.0 and sympy 1.14.0"
+            ) from None
         if reply is None:
             return Compared(False, None, "crashed")
         if reply["status"] != "ok":
@@ -90,64 +92,6 @@ class Symbolic:
                 key = reply["value"]
         return Compared(reply["correct"], key, "ok", reply["said"])
 
-    def _ask(self, line: bytes) -> dict | None:
-        if self._process is None or self._process.poll() is not None:
-            self._start()
-        try:
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
-            return json.loads(self._read_line(REPLY_SECONDS))
-        except (OSError, ValueError):
-            self._kill()
-            verdict.count("worker_restarts")
-            return None
-
-    def _start(self) -> None:
-        self._kill()
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-B", str(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**environment, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"},
-            start_new_session=True,
-        )
-        try:
-            self._read_line(START_SECONDS)
-        except (OSError, ValueError):
-            self._kill()
-            raise RuntimeError(
-                f"math-verify does not start: `{sys.executable} {WORKER}` ended; allowed: an environment with "
-                "math-verify 0.9.0 and sympy 1.14.0"
-            ) from None
-
-    def _read_line(self, seconds: float) -> bytes:
-        """One line from the process. Raises ValueError at its end or after `seconds`."""
-        deadline, handle = time.monotonic() + seconds, self._process.stdout.fileno()
-        while b"\n" not in self._pending:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([handle], [], [], left)[0]:
-                raise ValueError("no reply")
-            part = os.read(handle, 65536)
-            if not part:
-                raise ValueError("end of file")
-            self._pending += part
-        line, _, self._pending = self._pending.partition(b"\n")
-        return line
-
-    def _kill(self) -> None:
-        process, self._process, self._pending = self._process, None, b""
-        if process is None:
-            return
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            process.kill()
-        process.stdin.close()
-        process.stdout.close()
-        process.wait()
-
     def close(self) -> None:
         with self._lock:
-            self._kill()
+            self._process.kill()

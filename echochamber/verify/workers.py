@@ -1,7 +1,7 @@
 """The two worker processes of this process: started when first needed, ended with it, never shared with a fork.
 
 A forked child inherits the handles of its parent's workers. It must neither use nor close them: they are kept, out of
-reach, and the child starts its own.
+reach, and the child starts its own (`relay.py` says why its sandbox takes one more process).
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import atexit
 import ctypes
 import os
 import threading
-from collections.abc import Callable
 
 from echochamber.verify.hardening import launcher
-from echochamber.verify.sandbox import Sandbox
+from echochamber.verify.relay import Relay
+from echochamber.verify.sandbox import Sandbox, unusable_here
 from echochamber.verify.symbolic import Symbolic
 
 _guard = threading.Lock()
-_workers: dict[type, Sandbox | Symbolic] = {}
+_workers: dict[type, Sandbox | Relay | Symbolic] = {}
 
 
-def _worker(kind: Callable[[], Sandbox | Symbolic]):
+def _worker(kind: type):
     with _guard:
         if kind not in _workers:
             _workers[kind] = kind()
         return _workers[kind]
 
 
-def sandbox() -> Sandbox:
-    return _worker(Sandbox)
+def sandbox() -> Sandbox | Relay:
+    return _worker(Relay if unusable_here() else Sandbox)
 
 
 def symbolic() -> Symbolic:

@@ -1,0 +1,100 @@
+"""The sandbox for a forked process: a small server in a fresh interpreter.
+
+The client of Monty keeps threads that a fork does not inherit; in a child of a process that has used it, it waits for
+them forever. Such a child sends its programs to a process that never forked.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from echochamber.verify import verdict
+from echochamber.verify.answers import LONGEST
+from echochamber.verify.process import LineProcess
+from echochamber.verify.sandbox import BLOCKS, SECONDS_RETRY, Ran, Sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+COUNTED = ("programs", "program_retries", "worker_restarts")
+_SERVE = "import sys; sys.path.insert(0, sys.argv[1]); from echochamber.verify.relay import serve; serve()"
+
+
+class Relay:
+    """What `Sandbox` is, with the worker behind one more process."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-P", "-c", _SERVE, str(ROOT)]
+        self._server = LineProcess(command, None, start_seconds=120.0)
+        self._lock = threading.Lock()
+
+    @property
+    def missing(self) -> dict[str, str]:
+        return self._ask({"missing": True})["missing"]
+
+    def run(self, blocks: Sequence[str], names: dict[str, str] | None = None) -> Ran:
+        """See `Sandbox.run`."""
+        reply = self._ask({"blocks": list(blocks), "names": names})
+        if reply is None:
+            return Ran("crashed")
+        for name in COUNTED:
+            verdict.count(name, reply["counts"][name])
+        return Ran(reply["status"], _decoded(reply["value"]), reply["printed"])
+
+    def _ask(self, request: dict) -> dict | None:
+        with self._lock:
+            try:
+                return self._server.ask(request, seconds=4 * BLOCKS * SECONDS_RETRY)
+            except (OSError, ValueError) as error:
+                raise RuntimeError(f"the sandbox does not start in a forked process: {error}") from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._server.kill()
+
+
+def _encoded(value: object) -> list:
+    """Numbers, texts and flat sequences of them as JSON; anything else is `other`, which is no answer anyway."""
+    if value is None or isinstance(value, bool):
+        return ["plain", value]
+    if isinstance(value, int) and value.bit_length() < 14000:
+        return ["int", str(value)]
+    if isinstance(value, float):
+        return ["float", value.hex()]
+    if isinstance(value, Decimal):
+        return ["decimal", str(value)]
+    if isinstance(value, str) and len(value) <= 8 * LONGEST:
+        return ["plain", value]
+    if isinstance(value, (tuple, list)) and len(value) <= 32:
+        flat = all(item is None or isinstance(item, (bool, int, float, Decimal, str)) for item in value)
+        return [type(value).__name__, [_encoded(item) for item in value]] if flat else ["other", None]
+    return ["other", None]
+
+
+def _decoded(pair: list) -> object:
+    kind, value = pair
+    if kind in ("tuple", "list"):
+        items = [_decoded(item) for item in value]
+        return tuple(items) if kind == "tuple" else items
+    return {"plain": lambda: value, "int": lambda: int(value), "float": lambda: float.fromhex(value),
+            "decimal": lambda: Decimal(value), "other": object}[kind]()  # fmt: skip
+
+
+def serve() -> None:
+    """The server: one JSON reply for every JSON line of stdin, until its end."""
+    sandbox = Sandbox()
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "missing" in request:
+            reply = {"missing": sandbox.missing}
+        else:
+            verdict.restore_counters({})
+            ran = sandbox.run(request["blocks"], request["names"])
+            counts = {name: verdict.counters().get(name, 0) for name in COUNTED}
+            reply = {"status": ran.status, "value": _encoded(ran.value), "printed": ran.printed, "counts": counts}
+        print(json.dumps(reply), flush=True)
+    sandbox.close()
