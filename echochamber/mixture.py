@@ -14,7 +14,7 @@ import numpy as np
 
 from echochamber.job import UserError
 from echochamber.permutation import Permutation
-from echochamber.tokens import Corpus
+from echochamber.shards import Corpus
 
 IGNORED = -100
 """Label of a token that gives no loss."""

@@ -24,7 +24,7 @@ from echochamber.mixture import IGNORED, Batch, Batches
 from echochamber.model import build, training_flops_per_token
 from echochamber.schedule import warmup_cosine
 from echochamber.settings import Pretraining, Scale
-from echochamber.tokens import Corpus
+from echochamber.shards import Corpus
 
 Rows = list[dict[str, float]]
 

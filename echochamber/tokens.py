@@ -1,27 +1,14 @@
-"""The tokenizer, and documents as memory-mapped token ids.
-
-A corpus folder holds, for the training documents and for the held-out ones,
-
-    train.bin, held_out.bin                  token ids of all documents, each ended by the end token
-    train.offsets.npy, held_out.offsets.npy  int64, (documents + 1,): where each document begins, and the end
-    manifest.json                            counts, bad rows by reason, checksums
-"""
+"""The tokenizer."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from echochamber import files
-from echochamber.corpora.documents import Document
+from echochamber import shards
 
 UNKNOWN, PAD, END = "<unk>", "<pad>", "</s>"
 """Ids 0, 1, 2, as in the paper's configuration (Llama-2's end token is 2, OLMo's padding 1)."""
@@ -56,82 +43,5 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    """Token ids of texts, as they are: nothing added, and a written-out "</s>" is text, not the end token."""
-    backend = tokenizer.backend_tokenizer
-    before, backend.encode_special_tokens = backend.encode_special_tokens, True
-    try:
-        return [encoding.ids for encoding in backend.encode_batch(texts, add_special_tokens=False)]
-    finally:
-        backend.encode_special_tokens = before
-
-
-def write_corpus(
-    documents: Iterator[Document], tokenizer: PreTrainedTokenizerBase, folder: Path, held_out: int
-) -> dict:
-    """Tokenise documents into `folder`; the first `held_out` ones are never trained on. Constant memory.
-
-    Returns:
-        The manifest.
-    """
-    bad: Counter[str] = Counter()
-    good = (document for document in documents if _is_good(document, bad))
-    dtype = np.dtype(np.uint16 if len(tokenizer) <= 2**16 else np.uint32)
-    manifest = {"dtype": dtype.name, "vocabulary": len(tokenizer)}
-    for part, chosen in (("held_out", islice(good, held_out)), ("train", good)):
-        manifest[part] = _write_part(chosen, tokenizer, folder, part, dtype)
-    manifest["bad_rows"] = dict(sorted(bad.items()))
-    files.write_json(folder / "manifest.json", manifest)
-    return manifest
-
-
-def _is_good(document: Document, bad: Counter[str]) -> bool:
-    if not isinstance(document.text, str):
-        bad["not text"] += 1
-    elif not document.text.strip():
-        bad["empty"] += 1
-    else:
-        return True
-    return False
-
-
-def _write_part(documents: Iterable[Document], tokenizer, folder: Path, part: str, dtype: np.dtype) -> dict:
-    offsets = [0]
-    digest = hashlib.sha256()
-    stream = iter(documents)
-
-    def write(aside: Path) -> None:
-        with aside.open("wb") as out:
-            while batch := list(islice(stream, 1000)):
-                rows = encode(tokenizer, [document.text for document in batch])
-                flat = np.array([token for row in rows for token in (*row, tokenizer.eos_token_id)], dtype=dtype)
-                digest.update(flat)
-                out.write(flat)
-                offsets.extend(offsets[-1] + np.cumsum([len(row) + 1 for row in rows]))
-
-    files.write_aside(folder / f"{part}.bin", write)
-    files.write_aside(folder / f"{part}.offsets.npy", lambda aside: np.save(aside, np.array(offsets, dtype=np.int64)))
-    return {"documents": len(offsets) - 1, "tokens": int(offsets[-1]), "sha256": digest.hexdigest()}
-
-
-class Corpus:
-    """Read access to one part of a corpus folder; nothing is loaded before it is asked for."""
-
-    def __init__(self, folder: Path, part: str = "train") -> None:
-        self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        self.offsets = np.load(folder / f"{part}.offsets.npy", mmap_mode="r")
-        path = folder / f"{part}.bin"
-        empty = path.stat().st_size == 0
-        self.tokens = (
-            np.empty(0, self.manifest["dtype"]) if empty else np.memmap(path, self.manifest["dtype"], mode="r")
-        )
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def document(self, index: int) -> np.ndarray:
-        """Token ids of one document, end token included."""
-        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
-
-    def lengths(self) -> np.ndarray:
-        """Tokens of every document: int64, (documents,)."""
-        return np.diff(self.offsets)
+    """Token ids of texts, as `echochamber.shards.encode` gives them."""
+    return shards.encode(tokenizer.backend_tokenizer, texts)

@@ -12,7 +12,8 @@ from echochamber.corpora.documents import Document
 from echochamber.job import UserError
 from echochamber.mixture import IGNORED, Batches, best_fit
 from echochamber.permutation import Permutation
-from echochamber.tokens import train_bpe, write_corpus
+from echochamber.shards import write_corpus
+from echochamber.tokens import train_bpe
 
 PAD, END = 1, 2
 
@@ -55,7 +56,9 @@ def two_sources(tmp_path):
     texts = {"a": [f"{i} " * (1 + i % 4) for i in range(40)], "b": [f"x{i}" for i in range(25)]}
     tokenizer = train_bpe(texts["a"] + texts["b"], 300)
     for name, documents in texts.items():
-        write_corpus((Document(text, name) for text in documents), tokenizer, tmp_path / name, held_out=0)
+        write_corpus(
+            (Document(text, name) for text in documents), tokenizer.backend_tokenizer, END, tmp_path / name, held_out=0
+        )
     passes = {"a": 1, "b": 3}
     return mixture.manifest(passes, {name: str(tmp_path / name) for name in texts}, ["b"]), tokenizer, texts
 

@@ -24,7 +24,8 @@ from echochamber.job import UserError
 from echochamber.mixture import IGNORED, Batch
 from echochamber.schedule import warmup_cosine
 from echochamber.settings import Pretraining, Scale
-from echochamber.tokens import train_bpe, write_corpus
+from echochamber.shards import write_corpus
+from echochamber.tokens import train_bpe
 
 SCALE = Scale(width=16, layers=1, heads=2, intermediate=32)
 SETTINGS = {"sequence_length": 32, "batch_rows": 4, "packing": "document", "precision": "fp32", "warmup_steps": 3}
@@ -40,7 +41,9 @@ def world(tmp_path_factory):
     texts = {"sums": [f"{i} + {i} = {2 * i}" for i in range(200)], "words": [f"so {i} it is" for i in range(60)]}
     tokenizer = train_bpe([text for part in texts.values() for text in part], 300)
     for name, documents in texts.items():
-        write_corpus((Document(text, name) for text in documents), tokenizer, folder / name, held_out=6)
+        write_corpus(
+            (Document(text, name) for text in documents), tokenizer.backend_tokenizer, 2, folder / name, held_out=6
+        )
     tokenizer.save_pretrained(folder / "tokenizer")
     manifest = mixture.manifest({"sums": 1, "words": 2}, {name: str(folder / name) for name in texts}, ["words"])
     (folder / "mixture.json").write_text(json.dumps(manifest))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from echochamber.corpora.documents import Document
-from echochamber.tokens import Corpus, encode, train_bpe, write_corpus
+from echochamber.shards import Corpus, write_corpus
+from echochamber.tokens import encode, train_bpe
 
 TEXTS = ["def simple_math_problem() -> int:\n    result = 12 + 345\n", r"So $3 \times 4 = 12$ \boxed{12}"] * 50
 TOKENIZER = train_bpe(TEXTS, 330)
@@ -51,7 +52,9 @@ def test_autotokenizer_loads_it(tmp_path):
 
 def test_documents_come_back(tmp_path):
     texts = [f"{text}{i}é\U0001f600" for i, text in enumerate(TEXTS)]
-    manifest = write_corpus((Document(text, "x") for text in texts), TOKENIZER, tmp_path, held_out=3)
+    manifest = write_corpus(
+        (Document(text, "x") for text in texts), TOKENIZER.backend_tokenizer, 2, tmp_path, held_out=3
+    )
     held_out, train = Corpus(tmp_path, "held_out"), Corpus(tmp_path)
     assert (len(held_out), len(train)) == (3, 97)
     back = [decode(corpus.document(i)[:-1]) for corpus in (held_out, train) for i in range(len(corpus))]
@@ -65,12 +68,12 @@ def test_documents_come_back(tmp_path):
 
 def test_bad_rows_are_counted_and_skipped(tmp_path):
     documents = [Document(text, "x") for text in ("good", "", "  \n", None, 3, "fine")]
-    manifest = write_corpus(iter(documents), TOKENIZER, tmp_path, held_out=0)
+    manifest = write_corpus(iter(documents), TOKENIZER.backend_tokenizer, 2, tmp_path, held_out=0)
     assert manifest["bad_rows"] == {"empty": 2, "not text": 2}
     assert manifest["train"]["documents"] == 2
 
 
 @pytest.mark.parametrize("part", ["train", "held_out"])
 def test_an_empty_part_can_be_read(tmp_path, part):
-    write_corpus(iter([]), TOKENIZER, tmp_path, held_out=0)
+    write_corpus(iter([]), TOKENIZER.backend_tokenizer, 2, tmp_path, held_out=0)
     assert len(Corpus(tmp_path, part)) == 0
