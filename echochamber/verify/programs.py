@@ -14,6 +14,7 @@ _CONSTANT = re.compile(r"[A-Za-z_]\w*+(?:[ \t]*+:[ \t]*+\w++)?+[ \t]*+=(?!=)([^#
 _PROSE = re.compile(r"[\w)\]] ++(?!(?:if|else|and|or|not|in|for|is)\b)[A-Za-z_]")
 _CONTINUES = ("(", "[", "{", ",", "\\", "+", "-", "*", "/")
 _QUOTES = re.compile(r"'''|\"\"\"|'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|#[^\n]*+|\\.|[^'\"#\\]++|.", re.DOTALL)
+_LABEL = re.compile(r"[A-Za-z][\w '$()-]*+: *+")
 _TAG = re.compile(r"</?llm-code(?:-output)?>")
 
 
@@ -107,6 +108,13 @@ def cells(text: str) -> tuple[list[str], int]:
     return [block for block in blocks if block.strip()], after
 
 
+def printed_value(printed: str) -> str | None:
+    """The answer in what a block printed: its last line, without a label (`Total cost: 18`)."""
+    line = executed_text(printed.rstrip().rpartition("\n")[2])
+    label = _LABEL.match(line) if line else None
+    return line[label.end() :] or None if label else line
+
+
 def run_notebook(text: str, sandbox: Sandbox) -> Answered:
     """`omi1`: the box after the last output, else the last block's value: its last expression, or what it printed."""
     blocks, after = cells(text)
@@ -115,7 +123,7 @@ def run_notebook(text: str, sandbox: Sandbox) -> Answered:
     if ran.status == "ok":
         executed = executed_text(ran.value)
         if executed is None and ran.value is None:
-            executed = executed_text(ran.printed.rstrip().rpartition("\n")[2])
+            executed = printed_value(ran.printed)
     box = last_box(text, after)
     if box is not None and box.strip():
         return Answered(box.strip(), ran.status, executed)

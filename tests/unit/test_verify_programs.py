@@ -114,6 +114,8 @@ def notebook(*blocks: str, end: str = "") -> str:
         (notebook("print(18)"), "18", "18", "ok"),
         (notebook("print('so')\nprint(18)"), "18", "18", "ok"),
         (notebook("print(4)\n18"), "18", "18", "ok"),
+        (notebook("print('Total cost:', 18)"), "18", "18", "ok"),
+        (notebook("print('It is 18, or')\nprint('3 of 18')"), "3 of 18", "3 of 18", "ok"),
         (notebook("x = 3", "x * 6"), "18", "18", "ok"),
         (notebook("def f(x):\n    return 6 * x", "f(3)", end="\nSo \\boxed{18}."), "18", "18", "ok"),
         (notebook("1 / 0", "18"), "18", "18", "ok"),
