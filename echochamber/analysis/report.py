@@ -18,6 +18,7 @@ from echochamber.analysis import report_facts as facts
 from echochamber.analysis import report_tables
 from echochamber.analysis.report_tables import SETTING, SPACE, big, interval, number, percent, settings
 from echochamber.analysis.studies import own_benchmark
+from echochamber.figures.style import RC
 from echochamber.grid import Grid, dump
 from echochamber.settings import CLAIMS, FORMATS
 
@@ -157,7 +158,9 @@ def _study(grid: Grid, name: str) -> dict:
         image, caption = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".caption.txt")
         if image.exists():
             words = caption.read_text(encoding="utf-8").strip() if caption.exists() else ""
-            figures.append({"name": stem.name, "kind": kind, "uri": data_uri(image), "caption": words})
+            figures.append(
+                {"name": stem.name, "kind": kind, "uri": data_uri(image), "caption": words, "width": width(image)}
+            )
     return {
         "name": name,
         "title": study.title,
@@ -166,6 +169,12 @@ def _study(grid: Grid, name: str) -> dict:
         "runs": len(grid.study_runs(study)),
         "claims": study.claims,
     }
+
+
+def width(path: Path) -> int:
+    """Width in CSS pixels at which a PNG file's text has the size of a caption: 105 pixels for an inch."""
+    pixels = int.from_bytes(path.read_bytes()[16:20], "big")  # the header's first number
+    return round(105 * pixels / RC["savefig.dpi"])
 
 
 def data_uri(path: Path) -> str:

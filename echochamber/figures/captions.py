@@ -25,7 +25,8 @@ def tail(view: StudyView, benchmarks: Iterable[str]) -> str:
 def intervals(view: StudyView) -> str:
     """What the bands are, and how many seeds stand behind them."""
     counts = {len(replicates.by_replicate(view.of(c).assign(one=1.0), "one")) for c in view.conditions}
-    seeds = f"Seeds: {seeds_in_words(view)}."
+    words = seeds_in_words(view)
+    seeds = f"{words[0].upper()}{words[1:]}."
     if not counts or max(counts) < SEEDS_FOR_A_BAND:
         each = ", each seed a line of its own" if counts and max(counts) > 1 else ""
         return f"Bands and whiskers: 95 % interval over questions within a seed{each}. {seeds}"
