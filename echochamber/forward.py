@@ -25,8 +25,13 @@ LOGITS_AT_ONCE = 2**26  # logits kept for the backward pass; more are made again
 class LanguageModel:
     """Any causal language model of `transformers`, split into the states of its last layer and their logits."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, *, recompute: bool = False) -> None:
+        """`recompute`: gradient checkpointing in passes over completions."""
         self.model = model
+        self.recompute = recompute
+        if recompute:
+            _switch_dropout_off(model)  # it is on in training mode, which gradient checkpointing needs
+            model.gradient_checkpointing_enable({"use_reentrant": False})
         self.config = model.config
         self.full_attention = (
             model.config.model_type in FULL_ATTENTION
@@ -84,6 +89,14 @@ class LanguageModel:
         return self.states(ids, self.attention_mask(mask, ids.shape[1]), positions, cache)[:, -1], mask
 
 
+def _switch_dropout_off(model: torch.nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.0 if isinstance(module.attention_dropout, float) else module.attention_dropout
+
+
 def pad_left(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Token ids (rows, longest) and a mask that is True on tokens."""
     longest = max(map(len, rows))
@@ -115,17 +128,8 @@ def completion_states(
     place = {prompt: number for number, prompt in enumerate(distinct)}
     owner = torch.tensor([place[tuple(prompt)] for prompt in prompts], device=model.device)
     ids, mask = pad_right(completions, pad, model.device)
-    if model.model.training:  # gradient checkpointing switches caches off: prompt and completion in one row
-        first, prompt_mask = None, pad_left(prompts, pad, model.device)[1]
-        rows = pad_left(prompts, pad, model.device)[0]
-        keys = torch.cat([prompt_mask, mask[:, :-1]], 1)
-        states = model.states(
-            torch.cat([rows, ids[:, :-1]], 1),
-            model.attention_mask(keys, keys.shape[1]),
-            (keys.cumsum(1) - 1).clamp(min=0),
-            None,
-        )[:, rows.shape[1] - 1 :]
-        return states[mask], ids, mask
+    if model.recompute:
+        return _recomputed_states(model, prompts, ids, mask, pad)[mask], ids, mask
     cache = DynamicCache(config=model.config)
     first, prompt_mask = model.encode_prompts(list(distinct), pad, cache)
     states = first[owner][:, None]
@@ -137,6 +141,20 @@ def completion_states(
         inside = model.states(ids[:, :-1], model.attention_mask(keys, ids.shape[1] - 1), positions, cache)
         states = torch.cat([states, inside], 1)
     return states[mask], ids, mask
+
+
+def _recomputed_states(
+    model: LanguageModel, prompts: Sequence[Sequence[int]], ids: Tensor, mask: Tensor, pad: int
+) -> Tensor:
+    """The same with gradient checkpointing, which allows no cache: prompt and completion in one row."""
+    prompt_ids, prompt_mask = pad_left(prompts, pad, model.device)
+    keys = torch.cat([prompt_mask, mask[:, :-1]], 1)
+    everything = torch.cat([prompt_ids, ids[:, :-1]], 1)
+    positions = (keys.cumsum(1) - 1).clamp(min=0)
+    model.model.train()
+    states = model.states(everything, model.attention_mask(keys, keys.shape[1]), positions, None)
+    model.model.eval()
+    return states[:, prompt_ids.shape[1] - 1 :]
 
 
 def completion_logprobs(

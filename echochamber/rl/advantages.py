@@ -101,9 +101,10 @@ def token_advantages(
     """Advantages of the algorithms without a critic, (groups * samples, tokens).
 
     The return of token t is the completion's score plus the KL rewards from t on (`level` token: what came before t
-    cannot depend on it, so leaving it out changes no expectation) or of the whole completion (`level` sequence). From
-    it goes the baseline of the group's whole returns, and GRPO divides by their std. `reinforce_baseline` takes the
-    baseline of the scores alone, then normalises over the batch (as OpenRLHF does).
+    cannot depend on it, so leaving it out changes no expectation) or of the whole completion (`level` sequence, and
+    always for GRPO: it divides by the std of whole returns, near which a part of them would not be small). From it goes
+    the baseline of the group's whole returns. `reinforce_baseline` takes the baseline of the scores alone, then
+    normalises over the batch (as OpenRLHF does).
 
     Args:
         scores: (groups, samples), the reward of each completion.
@@ -112,7 +113,7 @@ def token_advantages(
     groups, samples = scores.shape
     to_go = rewards_to_go(kl_rewards, mask)
     whole = to_go[:, :1]
-    penalty = to_go if level == "token" else whole
+    penalty = to_go if level == "token" and kind != "grpo" else whole
     returns = scores if kind == "reinforce_baseline" else scores + whole.view(groups, samples)
     baseline, scale = baseline_and_scale(returns, kind, epsilon=epsilon)
     base = (scores - baseline).reshape(-1, 1) + penalty

@@ -123,7 +123,7 @@ class Trainer:
     ) -> None:
         self.settings, self.tokenizer, self.seed, self.device = settings, tokenizer, seed, device
         model.to(device).eval()
-        self.policy = LanguageModel(model)
+        self.policy = LanguageModel(model, recompute=settings.gradient_checkpointing)
         self.base = LanguageModel(copy.deepcopy(model).requires_grad_(False))
         self.pad = rollout.end_and_padding(tokenizer)[1]
         self.prompts = rollout.encode_questions(tokenizer, questions)

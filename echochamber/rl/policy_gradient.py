@@ -154,8 +154,10 @@ class Trainer:
     ) -> None:
         self.settings, self.tokenizer, self.seed, self.device = settings, tokenizer, seed, device
         model.to(device).eval()
-        self.policy = LanguageModel(model)
-        self.reference = LanguageModel(copy.deepcopy(model).requires_grad_(False))
+        self.policy = LanguageModel(model, recompute=settings.gradient_checkpointing)
+        self.reference = LanguageModel(
+            copy.deepcopy(model).requires_grad_(False), recompute=settings.gradient_checkpointing
+        )
         self.pad = rollout.end_and_padding(tokenizer)[1]
         self.sequences = settings.prompts_per_batch * settings.samples_per_prompt
         self.updates_per_step = settings.update_passes * self.sequences // settings.update_batch
@@ -163,7 +165,7 @@ class Trainer:
         self.optimizer = self._optimizer(model.parameters(), settings.learning_rate)
         self.critic = self.critic_optimizer = None
         if settings.kind == "ppo":
-            self.critic = Critic(model)
+            self.critic = Critic(model, recompute=settings.gradient_checkpointing)
             self.critic_optimizer = self._optimizer(self.critic.parameters(), settings.critic_learning_rate)
 
     def _optimizer(self, parameters: Any, learning_rate: float) -> torch.optim.Optimizer:

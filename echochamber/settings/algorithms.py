@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -18,7 +18,8 @@ class KL(Settings):
     place: Literal["none", "reward", "loss"] = "none"
     estimator: Literal["k1", "k2", "k3"] = "k1"
     level: Literal["token", "sequence"] = "token"
-    """`token`: each token on its own, as PPO and GRPO code does. `sequence`: of whole completions."""
+    """`token`: each token on its own, as PPO and GRPO code does. `sequence`: of whole completions. With place reward,
+    grpo takes whole completions in both cases, since it divides by the std of whole returns."""
     coefficient: NonNegativeFloat = 0.0
 
     @model_validator(mode="after")
@@ -87,12 +88,22 @@ class PolicyGradient(Settings):
     value_coefficient: NonNegativeFloat = 0.5
     advantage_epsilon: PositiveFloat = 1e-9
     reduction: Literal["token", "sequence", "constant"] = "token"
-    """Mean over the tokens of the update batch (the paper's), over sequences, or by the constant max_new_tokens."""
+    """Mean over the tokens of the update batch (the paper's), over sequences, or by the constant max_new_tokens
+    (the default of dr_grpo)."""
     log_spaced_checkpoints: Annotated[int, Field(ge=0)] = 15
     checkpoint_every_pass: bool = True
     precision: Literal["fp32", "bf16"] = "bf16"
+    gradient_checkpointing: bool = False
+    """Make activations again in the backward pass: less memory, a third more computation."""
 
     _reward = field_validator("reward")(_check_reward)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dr_grpo_divides_by_a_constant(cls, found: Any) -> Any:
+        if isinstance(found, dict) and found.get("kind") == "dr_grpo":
+            return {"reduction": "constant"} | found
+        return found
 
     @model_validator(mode="after")
     def _batches_fit(self) -> PolicyGradient:
@@ -133,6 +144,8 @@ class ExpertIteration(Settings):
     gradient_clip: PositiveFloat = 1.0
     reward: str = "correct"
     precision: Literal["fp32", "bf16"] = "bf16"
+    gradient_checkpointing: bool = False
+    """Make activations again in the backward pass: less memory, a third more computation."""
 
     _reward = field_validator("reward")(_check_reward)
 

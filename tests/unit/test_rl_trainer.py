@@ -341,8 +341,7 @@ def test_same_seed_same_run_other_seed_another(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_learns(kind):
-    changes = {"reduction": "constant"} if kind == "dr_grpo" else {}
-    metrics, _ = run(kind=kind, passes=6, learning_rate=1e-2, **changes)
+    metrics, _ = run(kind=kind, passes=6, learning_rate=1e-2)
     rewards = [row["reward_mean"] for row in metrics]
     assert sum(rewards[-3:]) / 3 > rewards[0] + 0.25
 
@@ -387,6 +386,28 @@ def test_bf16_trains():
     metrics, weights = run(kind="grpo", precision="bf16")
     assert all(math.isfinite(row["gradient_norm"]) for row in metrics)
     assert weights["lm_head.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", ["ppo", "grpo"])
+def test_gradient_checkpointing_changes_memory_only(kind):
+    found = []
+    for checkpointing in (False, True):
+        trainer, drawn = trainer_and_batch(kind=kind, kl=KL_IN_LOSS, gradient_checkpointing=checkpointing)
+        rows = list(range(6))
+        weights = trainer.policy.model.parameters()
+        logprobs, mask = trainer._logprobs(trainer.policy, drawn, rows)
+        gradient = torch.autograd.grad((logprobs * mask.cumsum(1)).sum(), list(weights))
+        found.append([logprobs.detach(), *gradient])
+    assert close(*found, 2e-4)
+    trainer._old_logprobs(drawn, batch := trainer._empty_batch(drawn), [policy_gradient.Update(rows, [rows])])
+    assert torch.equal(batch.old[rows, : mask.shape[1]], logprobs.detach())
+    assert math.isfinite(trainer.learn(1, drawn)["gradient_norm"])
+
+
+def test_dr_grpo_divides_by_a_constant_unless_told_otherwise():
+    assert settings(kind="dr_grpo").reduction == "constant"
+    assert settings(kind="dr_grpo", reduction="token").reduction == "token"
+    assert settings(kind="grpo").reduction == "token"
 
 
 def test_several_passes_over_a_batch():
