@@ -20,6 +20,9 @@ from echochamber.forward import LanguageModel
 from echochamber.olmo_decoder import OlmoDecoder, applies_to
 from echochamber.settings import Sampling
 
+MOST_ROWS = 1024
+CACHE_BYTES = 2**29
+
 
 @dataclass
 class Completions:
@@ -47,7 +50,7 @@ def generate(
     eos: int,
     pad: int,
     generator: torch.Generator,
-    max_rows: int = 512,
+    max_rows: int | None = None,
 ) -> Completions:
     """`samples` completions of every prompt.
 
@@ -55,7 +58,8 @@ def generate(
         prompts: token ids, at least one each.
         greedy: the most likely token each time; temperature and top_p then bear on the reported numbers only.
         generator: on the CPU; all randomness comes from it.
-        max_rows: completions decoded at once; bounds memory. Another value draws other samples.
+        max_rows: completions decoded at once (default: as many as memory allows, see `rows_at_once`). Another value
+            draws other samples.
     """
     if any(len(prompt) == 0 for prompt in prompts):
         raise ValueError("prompts: found an empty one, allowed: at least one token each")
@@ -68,11 +72,26 @@ def generate(
     by_length = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     waiting = [(number, number * samples + sample) for number in by_length for sample in range(samples)]
     record = _Record(len(waiting), sampling.max_new_tokens, model.device)
+    max_rows = max_rows or rows_at_once(model, longest)
     while waiting:
         batch, waiting = waiting[:max_rows], waiting[max_rows:]
         _decode(model, decoder, prompts, batch, sampling, greedy, eos, pad, generator, record)
     model.model.train(was_training)
     return record.completions(prompts, eos)
+
+
+def rows_at_once(model: LanguageModel, tokens: int) -> int:
+    """How many completions, each with its prompt up to `tokens` long, have a cache that fits into memory.
+
+    On the CPU a fixed amount, so that the same seed draws the same samples on every machine; on a GPU half of what is
+    free.
+    """
+    config = model.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    row = 2 * config.num_hidden_layers * heads * width * tokens * 4
+    free = torch.cuda.mem_get_info(model.device)[0] // 2 if model.device.type == "cuda" else CACHE_BYTES
+    return max(1, min(MOST_ROWS, free // row))
 
 
 class _Record:

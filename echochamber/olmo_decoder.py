@@ -33,7 +33,7 @@ class OlmoDecoder:
         """`positions`: upper limit on the length of prompt and completion."""
         config, device = model.config, model.device
         kind = device.type
-        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else model.dtype
+        self.dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else model.dtype
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.width = config.hidden_size // config.num_attention_heads
         self.embedding = model.model.embed_tokens.weight
@@ -44,9 +44,9 @@ class OlmoDecoder:
             fused = torch.cat([turned, self._half_turned(turned), attention.v_proj.weight])
             gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
             weights = (fused, attention.o_proj.weight, gate_up, mlp.down_proj.weight)
-            self.layers.append(tuple(weight.to(dtype) for weight in weights))
+            self.layers.append(tuple(weight.to(self.dtype) for weight in weights))
         angles = model.model.rotary_emb(self.embedding, torch.arange(positions, device=device)[None])
-        self.cos, self.sin = (table[0].to(dtype) for table in angles)
+        self.cos, self.sin = (table[0] for table in angles)
 
     def _half_turned(self, weight: Tensor) -> Tensor:
         """Rows whose product is what rotary embedding multiplies with the sine: (-second half, first half) a head."""
@@ -70,7 +70,7 @@ class OlmoDecoder:
             straight = projected[:, :turned].view(rows, -1, width)
             quarter = projected[:, turned : 2 * turned].view(rows, -1, width)
             value = projected[:, 2 * turned :].view(rows, kv_heads, 1, width)
-            query_key = torch.addcmul(straight * cos, quarter, sin)[:, :, None]
+            query_key = (straight * cos + quarter * sin).to(self.dtype)[:, :, None]
             keys, values = layer.update(query_key[:, heads:], value)
             attended = F.scaled_dot_product_attention(
                 query_key[:, :heads], keys, values, attn_mask=mask, enable_gqa=heads != kv_heads

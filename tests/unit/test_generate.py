@@ -9,20 +9,20 @@ from rl_toys import EOS, PAD, plain_logprobs, ragged_prompts, tiny_model
 from transformers import TopPLogitsWarper
 
 from echochamber.forward import LanguageModel, completion_logprobs
-from echochamber.generate import draw, generate
+from echochamber.generate import draw, generate, rows_at_once
 from echochamber.settings import Sampling
 
 ARCHITECTURES = ["olmo", "llama", "gpt_neox", "mistral"]
 
 
-def sample(model, prompts, *, seed=0, samples=4, greedy=False, max_rows=512, **sampling):
+def sample(model, prompts, *, seed=0, samples=4, greedy=False, max_rows=None, eos=EOS, **sampling):
     return generate(
         model,
         prompts,
         samples=samples,
         sampling=Sampling(**({"temperature": 1.0, "max_new_tokens": 24} | sampling)),
         greedy=greedy,
-        eos=EOS,
+        eos=eos,
         pad=PAD,
         generator=torch.Generator().manual_seed(seed),
         max_rows=max_rows,
@@ -77,6 +77,17 @@ def test_the_end_token_ends_a_completion_and_belongs_to_it():
         assert EOS not in ids[:-1]
         assert finished == (ids[-1] == EOS)
         assert finished or len(ids) == 24
+
+
+def test_long_completions():
+    """More tokens than the cache has room for at first; no token ends them."""
+    model, prompts = tiny_model(), ragged_prompts(3)
+    drawn = sample(model, prompts, samples=2, eos=-1, max_new_tokens=110)
+    assert not any(drawn.finished)
+    for i, ids in enumerate(drawn.completions):
+        assert len(ids) == 110
+        plain = plain_logprobs(model, prompts[i // 2], ids, 1.0)
+        assert torch.allclose(torch.from_numpy(drawn.logprobs[i]), plain, atol=1e-4)
 
 
 def test_completions_stand_beside_their_prompt():
@@ -164,6 +175,25 @@ def test_a_sharp_draw_equals_greedy():
     model, prompts = tiny_model(), ragged_prompts(6)
     cold = sample(model, prompts, samples=1, temperature=1e-4)
     assert cold.completions == sample(model, prompts, samples=1, greedy=True).completions
+
+
+def test_sampler_and_trainer_agree_in_bf16_as_far_as_bf16_goes():
+    model = tiny_model(sharpness=4.0)
+    prompts = ragged_prompts(6)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        drawn = sample(model, prompts)
+        rows = [prompt for prompt in prompts for _ in range(4)]
+        trainer, mask = completion_logprobs(LanguageModel(model), rows, drawn.completions, pad=PAD, temperature=1.0)
+    flat = torch.cat([torch.from_numpy(logprobs) for logprobs in drawn.logprobs])
+    assert (trainer.detach()[mask] - flat).abs().mean() < 0.02
+
+
+def test_rows_at_once_by_hand():
+    # 2 (keys, values) x 2 layers x 16 numbers x 4 bytes = 256 bytes a token: 2^29 bytes hold 2^21 tokens
+    model = LanguageModel(tiny_model())
+    assert rows_at_once(model, 2**12) == 2**9
+    assert rows_at_once(model, 2**30) == 1
+    assert rows_at_once(model, 10) == 1024
 
 
 def test_an_empty_prompt_is_refused():
