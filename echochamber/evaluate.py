@@ -21,7 +21,7 @@ from echochamber.checkpoint import start_afresh_unless_same, step_name
 from echochamber.corpora.documents import Question
 from echochamber.generate import generate
 from echochamber.job import Interrupted, Progress
-from echochamber.rl.rollout import encode_questions, end_and_padding, random_stream
+from echochamber.rl.rollout import decode, encode_questions, end_and_padding, random_stream
 from echochamber.settings import Benchmark, Sampling
 from echochamber.verify import verify_batch
 
@@ -96,8 +96,7 @@ def evaluate(
             pad=pad,
             generator=random_stream(0, seed, mode),
         )
-        bare = [ids[:-1] if end else ids for ids, end in zip(drawn.completions, drawn.finished, strict=True)]
-        texts = tokenizer.batch_decode(bare, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        texts = decode(tokenizer, drawn)
         golds = [question.answer for question in questions for _ in range(samples)]
         strict = verify_batch(texts, golds, scorer="strict", finished=drawn.finished)
         authors = verify_batch(texts, golds, scorer="authors", finished=drawn.finished)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from echochamber.forward import LanguageModel
-from echochamber.generate import generate
+from echochamber.generate import Completions, generate
 from echochamber.settings import FORMATS, Sampling
 from echochamber.tokens import encode
 from echochamber.verify import Verdict, verify_batch
@@ -77,8 +77,7 @@ def collect(
         generator=random_stream(seed, "sample", step),
     )
     generated = time.perf_counter()
-    bare = [ids[:-1] if done else ids for ids, done in zip(drawn.completions, drawn.finished, strict=True)]
-    texts = tokenizer.batch_decode(bare, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    texts = decode(tokenizer, drawn)
     verdicts = verify_batch(texts, [gold for gold in golds for _ in range(samples)], finished=drawn.finished)
     scores = rewards(verdicts, reward, random_stream(seed, "reward", step)).view(len(prompts), samples)
     return Rollout(
@@ -140,6 +139,12 @@ def describe(sums: Counter[str]) -> dict[str, float | None]:
     row["entropy"] = sums["entropy"] / sums["tokens"]
     row["completion_tokens_mean"] = sums["tokens"] / n
     return row
+
+
+def decode(tokenizer: Any, drawn: Completions) -> list[str]:
+    """The text of each completion, without the end token: all that a verifier sees."""
+    bare = [ids[:-1] if done else ids for ids, done in zip(drawn.completions, drawn.finished, strict=True)]
+    return tokenizer.batch_decode(bare, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
 
 def end_and_padding(tokenizer: Any) -> tuple[int, int]:
