@@ -58,8 +58,9 @@ def loops(text: str) -> bool:
     size = len(text)
     if size < LOOP_SPAN:
         return False
+    last = text[-1]
     for period in range(1, _FAST_PERIODS):
-        if _periodic(text, period):
+        if text[-1 - period] == last and _periodic(text, period):
             return True
     # A longer period p repeats the last 16 characters p places earlier: look at those places only.
     tail, first, limit = text[-_TAIL:], size - _TAIL - size // LOOP_REPEATS, size - _FAST_PERIODS

@@ -14,6 +14,7 @@ _CONSTANT = re.compile(r"[A-Za-z_]\w*+(?:[ \t]*+:[ \t]*+\w++)?+[ \t]*+=(?!=)([^#
 _PROSE = re.compile(r"[\w)\]] ++(?!(?:if|else|and|or|not|in|for|is)\b)[A-Za-z_]")
 _CONTINUES = ("(", "[", "{", ",", "\\", "+", "-", "*", "/")
 _QUOTES = re.compile(r"'''|\"\"\"|'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|#[^\n]*+|\\.|[^'\"#\\]++|.", re.DOTALL)
+_MARGIN = re.compile(r"\n[^\s]")
 _LABEL = re.compile(r"[A-Za-z][\w '$()-]*+: *+")
 _TAG = re.compile(r"</?llm-code(?:-output)?>")
 
@@ -31,6 +32,8 @@ def function_source(text: str, start: int) -> str | None:
     Takes the fence around it if there is one; then keeps functions, classes and imports at the left margin, constants
     before the function, and what is indented under them; drops prose. None if nothing is left.
     """
+    if start == 0 and _MARGIN.search(text) is None:
+        return text  # the function and nothing else
     if "```" in text:
         opened = text.rfind("```", 0, start)
         begin = text.find("\n", opened) + 1 if opened >= 0 else 0

@@ -6,12 +6,16 @@ try with a longer limit, so that a busy machine does not decide a verdict.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import functools
+import importlib.util
 import os
 import re
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic_monty import CollectString, Monty, MontyCrashedError, MontyError, MontyRuntimeError, MontySyntaxError
@@ -31,6 +35,7 @@ BLOCKS = 8
 SESSIONS_PER_WORKER = 20_000
 
 _UNSUPPORTED = re.compile(r"does not yet support |(?:is|are) not supported")
+_TRACING = ("opentelemetry", "opentelemetry.trace", "opentelemetry.context")
 _POLICY = {
     "sleep": "zero",
     "random_start": {"seed": 0},
@@ -80,7 +85,7 @@ class Sandbox:
         if len(blocks) > BLOCKS or sum(map(len, [*blocks, *(names or {}).values()])) > SOURCE:
             return Ran("limit")
         verdict.count("programs")
-        with self._lock:
+        with self._lock, _no_tracing():
             ran = self._attempt(blocks, names, SECONDS)
             if ran.status in ("timeout", "crashed"):
                 verdict.count("program_retries")
@@ -143,6 +148,26 @@ class Sandbox:
             if self._launcher is not None and self._launcher.handle is not None:
                 os.close(self._launcher.handle)
             self._launcher = None
+
+
+@contextlib.contextmanager
+def _no_tracing() -> Iterator[None]:
+    """Monty's client looks for opentelemetry at every feed; where it is not installed, the search is 40 % of its time.
+
+    `None` in `sys.modules` is Python's own way to say that there is no such module.
+    """
+    absent = () if _TRACING[0] in sys.modules or _tracing_installed() else _TRACING
+    sys.modules.update(dict.fromkeys(absent))
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
+
+
+@functools.cache
+def _tracing_installed() -> bool:
+    return importlib.util.find_spec(_TRACING[0]) is not None
 
 
 def _feed(session, block: str, names: dict[str, str] | None) -> Ran:
