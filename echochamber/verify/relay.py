@@ -33,7 +33,10 @@ class Relay:
 
     @property
     def missing(self) -> dict[str, str]:
-        return self._ask({"missing": True})["missing"]
+        reply = self._ask({"missing": True})
+        if reply is None:
+            raise RuntimeError("the sandbox does not start in a forked process: its server ended")
+        return reply["missing"]
 
     def run(self, blocks: Sequence[str], names: dict[str, str] | None = None) -> Ran:
         """See `Sandbox.run`."""

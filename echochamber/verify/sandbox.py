@@ -122,22 +122,13 @@ class Sandbox:
             global _started_in
             _started_in = os.getpid()
             binary = find_monty_binary()
-            self._launcher = launcher.launcher(binary)
+            walled = launcher.launcher(binary)
+            try:
+                self._pool, self._launcher = _pool(walled.path), walled
+            except Exception:  # a wall that this system's libc does not bear: better no wall than no sandbox
+                self._pool, self._launcher = _pool(binary), launcher.bare(binary)
             if self._launcher.missing:
                 launcher.warn(self._launcher.missing)
-            try:
-                self._pool = Monty(
-                    binary_path=self._launcher.path,
-                    min_processes=1,
-                    max_processes=1,
-                    checkout_timeout=60.0,
-                    request_timeout=SECONDS_RETRY + KILL_AFTER,
-                    feed_duration_limit_grace=KILL_AFTER,
-                    turn_duration_limit_grace=KILL_AFTER,
-                    max_checkouts_per_worker=SESSIONS_PER_WORKER,
-                ).__enter__()
-            except Exception as error:
-                raise RuntimeError(f"the sandbox does not start: {binary}: {error}") from error
         return self._pool
 
     def close(self) -> None:
@@ -148,6 +139,29 @@ class Sandbox:
             if self._launcher is not None and self._launcher.handle is not None:
                 os.close(self._launcher.handle)
             self._launcher = None
+
+
+def _pool(path: str) -> Monty:
+    """A pool of one worker that has run a program. Raises RuntimeError if it cannot."""
+    pool = Monty(
+        binary_path=path,
+        min_processes=1,
+        max_processes=1,
+        checkout_timeout=60.0,
+        request_timeout=SECONDS_RETRY + KILL_AFTER,
+        feed_duration_limit_grace=KILL_AFTER,
+        turn_duration_limit_grace=KILL_AFTER,
+        max_checkouts_per_worker=SESSIONS_PER_WORKER,
+    )
+    try:
+        pool.__enter__()
+        with pool.checkout() as session:
+            session.feed_run("1")
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            pool.__exit__(None, None, None)
+        raise RuntimeError(f"the sandbox does not start: {path}: {error}") from error
+    return pool
 
 
 @contextlib.contextmanager

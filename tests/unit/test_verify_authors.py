@@ -103,7 +103,7 @@ def test_real_rows_against_a_direct_rendering() -> None:
         ("<llm-code>\n1 / 0\n</llm-code> so \\boxed{18}", "omi1", True),
         ("def simple_math_problem():\n    return 18.0", "tinygsm", True),
         ("def simple_math_problem():\n    return 18</s>", "tinygsm", True),
-        ("def simple_math_problem():\n    ''' 18 '''\n    return undefined", "tinygsm", True),  # a number of the question
+        ("def simple_math_problem():\n    ''' 18 '''\n    return undefined", "tinygsm", True),  # of the question
     ],
 )
 def test_their_verdicts(completion: str, label: str, correct: bool) -> None:

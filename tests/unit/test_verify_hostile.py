@@ -44,7 +44,8 @@ def peak() -> int:
 def test_the_corpus_is_contained(tmp_path, monkeypatch, capsys) -> None:
     """The second try of a program that ran out of time is cut short: that a real one ends is tested with `timeout`."""
     close()
-    monkeypatch.setattr(sandbox, "SECONDS_RETRY", 0.5)
+    monkeypatch.setattr(sandbox, "SECONDS_RETRY", 0.3)
+    monkeypatch.setattr(sandbox, "KILL_AFTER", 0.5)
     secret, target = tmp_path / "secret", tmp_path / "target"
     secret.write_text(MARK)
     monkeypatch.setenv("ECHO_TEST_SECRET", MARK)

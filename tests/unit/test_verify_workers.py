@@ -246,6 +246,20 @@ def test_without_a_wrapper_programs_still_run_and_a_warning_names_every_wall(mon
         launcher.probe.cache_clear()
 
 
+def test_walls_that_the_worker_does_not_bear_are_left_out(monkeypatch, tmp_path) -> None:
+    """A wrapper that starts and then kills what it starts, as a filter for another libc might."""
+    fatal = tmp_path / "sandbox"
+    fatal.write_text("#!/bin/sh\nkill -9 $$\n")
+    fatal.chmod(0o700)
+    monkeypatch.setattr(launcher, "launcher", lambda binary: launcher.Launcher(str(fatal)))
+    bare = Sandbox()
+    try:
+        with pytest.warns(RuntimeWarning, match="seccomp"):
+            assert bare.run(["3 * 6"]).value == 18
+    finally:
+        bare.close()
+
+
 def test_arguments_are_checked() -> None:
     with pytest.raises(ValueError, match="found 1 completions, 2 golds"):
         verify_batch(["a"], [1, 2])

@@ -45,6 +45,11 @@ def launcher(binary: str) -> Launcher:
             return Launcher(path, missing, handle)
         if handle is not None:
             os.close(handle)
+    return bare(binary)
+
+
+def bare(binary: str) -> Launcher:
+    """No walls at all, and known to have none."""
     return Launcher(binary, dict.fromkeys(WALLS, "the wrapper does not start here"))
 
 
