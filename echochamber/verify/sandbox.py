@@ -100,9 +100,9 @@ class Sandbox:
             "max_recursion_depth": RECURSION,
             "max_suspensions": 20,
         }
-        ran, unsupported, started = Ran("no_answer"), False, time.monotonic()
+        ran, unsupported, pool, started = Ran("no_answer"), False, self._started(), time.monotonic()
         try:
-            with self._started().checkout(limits=limits, os_policy=_POLICY) as session:
+            with pool.checkout(limits=limits, os_policy=_POLICY) as session:
                 for block in blocks:
                     ran, names = _feed(session, block, names), None
                     unsupported |= ran.status == "unsupported"
@@ -113,6 +113,10 @@ class Sandbox:
         except MontyCrashedError as error:
             verdict.count("worker_restarts")
             return Ran("timeout" if error.timed_out else "crashed")
+        except (MontyError, OSError, RuntimeError):  # no worker to be had (TimeoutError is an OSError): start over
+            verdict.count("worker_restarts")
+            self._drop()
+            return Ran("crashed")
         if unsupported and ran.status != "ok":
             return Ran("unsupported")
         return ran
@@ -133,12 +137,16 @@ class Sandbox:
 
     def close(self) -> None:
         with self._lock:
-            pool, self._pool = self._pool, None
-            if pool is not None:
+            self._drop()
+
+    def _drop(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with contextlib.suppress(Exception):
                 pool.__exit__(None, None, None)
-            if self._launcher is not None and self._launcher.handle is not None:
-                os.close(self._launcher.handle)
-            self._launcher = None
+        if self._launcher is not None and self._launcher.handle is not None:
+            os.close(self._launcher.handle)
+        self._launcher = None
 
 
 def _pool(path: str) -> Monty:

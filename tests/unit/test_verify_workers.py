@@ -266,3 +266,14 @@ def test_arguments_are_checked() -> None:
     with pytest.raises(ValueError, match="allowed: strict, authors"):
         verify("a", 1, scorer="lenient")
     assert verify_batch([], []) == []
+
+
+def test_a_pool_that_was_shut_down_is_started_again() -> None:
+    """Whatever ends the pool itself, and not only its worker, costs one try."""
+    pooled = Sandbox()
+    try:
+        assert pooled.run(["3 * 6"]).value == 18
+        pooled._pool.__exit__(None, None, None)
+        assert pooled.run(["3 * 6"]).value == 18
+    finally:
+        pooled.close()
