@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ALGORITHMS = ("ppo", "grpo", "expert_iteration")
@@ -25,6 +26,7 @@ class Nursery:
         self.process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
+        assert self.process.stdout.readline() == "ready\n"
         return self
 
     def __exit__(self, *_) -> None:
@@ -134,16 +136,14 @@ def _die_in_save(checkpoint, files, torch, *, save: int, at: str) -> None:
 def serve() -> None:
     import torch
     import transformers
-    from rl_toys import letters, tiny_model
 
-    from echochamber.rl import expert_iteration, policy_gradient  # noqa: F401
-
-    torch.set_num_threads(1)
-    transformers.logging.disable_progress_bar()
-    letters()
-    tiny_model()
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    torch.set_num_threads(1)
+    transformers.logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as folder:  # what is imported on first use is imported here, not in every child
+        train("grpo", Path(folder), None)
+    print("ready", file=answer, flush=True)
     for line in sys.stdin:
         command = json.loads(line)
         child = os.fork()

@@ -10,6 +10,8 @@ import pytest
 import torch
 from rl_nursery import ALGORITHMS, Nursery
 
+pytestmark = pytest.mark.xdist_group("rl_kill")  # one nursery for all
+
 KILLS = 5
 
 

@@ -15,6 +15,8 @@ from echochamber.rl.policy_gradient import Sums, Trainer, Update
 from echochamber.rl.rollout import Rollout
 from echochamber.settings import PolicyGradient
 
+pytestmark = pytest.mark.xdist_group("trl")  # imported by one worker only
+
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 CPU = torch.device("cpu")
 GROUPS, SAMPLES, TOKENS = 3, 4, 8
