@@ -56,6 +56,7 @@ def test_the_corpus_is_contained(tmp_path, monkeypatch, capsys) -> None:
         assert len(BODIES) >= 80
         verify("def simple_math_problem(): return 1", GOLD)  # both workers run before memory is measured
         verify("\\boxed{\\sqrt{2}}", GOLD)
+        processes = set(psutil.Process().children(recursive=True))
         start_peak()
         before = largest = resident()
         statuses: dict[str, int] = {}
@@ -71,8 +72,9 @@ def test_the_corpus_is_contained(tmp_path, monkeypatch, capsys) -> None:
         with pytest.raises(BlockingIOError):
             server.accept()
         largest = max(largest, peak())
-    spawned = psutil.Process().children(recursive=True)
-    assert sum("symbolic_worker" not in " ".join(child.cmdline()) for child in spawned) <= 1, spawned
+    spawned = set(psutil.Process().children(recursive=True)) - processes
+    assert [p for p in spawned if p.name() != "monty" and "symbolic_worker" not in " ".join(p.cmdline())] == []
+    assert sum(child.name() == "monty" for child in psutil.Process().children(recursive=True)) == 1
     assert largest - before < 50 * 2**20
     with capsys.disabled():
         grown = (largest - before) / 2**20
