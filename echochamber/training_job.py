@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,11 +17,17 @@ from echochamber.lock import sole_writer
 Rows = list[dict[str, float]]
 
 
-def run(job: Job, device: torch.device, train: Callable[[TrainingState], tuple[Rows, Rows]]) -> None:
+def run(
+    job: Job,
+    device: torch.device,
+    train: Callable[[TrainingState], tuple[Rows, Rows]],
+    report: Callable[[], dict[str, Any]] = dict,
+) -> None:
     """Train unless an earlier call of the same spec has finished, then write the job's outputs.
 
     Args:
         train: called with the state; returns the rows of metrics.csv and of timings.csv.
+        report: called after training; what provenance.json is to say besides.
     """
     with sole_writer(job.state, job.stop) as held:
         if not held:
@@ -29,9 +36,9 @@ def run(job: Job, device: torch.device, train: Callable[[TrainingState], tuple[R
         result = state.finished()
         if result is None:
             metrics, timings = train(state)
-            result = {"metrics": metrics, "timings": timings}
+            result = {"metrics": metrics, "timings": timings, "report": report()}
             state.finish(result)
         state.publish(job.out)
-        for name, rows in result.items():
-            files.write_csv(job.out / f"{name}.csv", pd.DataFrame(rows))
-        job.write_provenance(device=devices.name(device), seed=job.spec["seed"])
+        for name in ("metrics", "timings"):
+            files.write_csv(job.out / f"{name}.csv", pd.DataFrame(result[name]))
+        job.write_provenance(device=devices.name(device), seed=job.spec["seed"], **result["report"])

@@ -11,6 +11,7 @@ from echochamber.job import Job, main
 from echochamber.rl import expert_iteration, policy_gradient
 from echochamber.settings import Algorithm
 from echochamber.training_job import run
+from echochamber.verify import counters
 
 
 def body(job: Job) -> None:
@@ -32,6 +33,7 @@ def body(job: Job) -> None:
             stop=job.stop,
             device=device,
         ),
+        report=lambda: {"verifier": counters()},
     )
 
 

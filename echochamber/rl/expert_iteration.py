@@ -24,6 +24,7 @@ from echochamber.forward import LanguageModel, completion_logprobs
 from echochamber.job import Interrupted, Progress, UserError
 from echochamber.rl import losses, rollout, schedule
 from echochamber.settings import ExpertIteration
+from echochamber.verify import counters, restore_counters
 
 Rows = list[dict[str, float | None]]
 
@@ -63,6 +64,7 @@ def train(
     if saved := state.load():
         trainer.load_state_dict(saved["trainer"])
         metrics, timings = saved["metrics"], saved["timings"]
+        restore_counters(saved["verifier"])
     last_save = time.monotonic()
     progress = Progress(settings.iterations, "iteration", trainer.at.iteration - 1)
 
@@ -71,7 +73,8 @@ def train(
         nonlocal last_save
         stopping = stop()
         if stopping or time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
-            state.save({"trainer": trainer.state_dict(), "metrics": metrics, "timings": timings})
+            rows = {"metrics": metrics, "timings": timings}
+            state.save({"trainer": trainer.state_dict(), "verifier": counters()} | rows)
             last_save = time.monotonic()
         if stopping:
             raise Interrupted(f"iteration {trainer.at.iteration} of {settings.iterations}")

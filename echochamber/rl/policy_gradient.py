@@ -33,6 +33,7 @@ from echochamber.rl import losses, rollout, schedule
 from echochamber.rl.critic import Critic
 from echochamber.rl.rollout import Rollout
 from echochamber.settings import PolicyGradient
+from echochamber.verify import counters, restore_counters
 
 Rows = list[dict[str, float | None]]
 
@@ -72,9 +73,11 @@ def train(
     if saved := state.load():
         trainer.load_state_dict(saved["trainer"])
         first, metrics, timings = (saved[key] for key in ("step", "metrics", "timings"))
+        restore_counters(saved["verifier"])
 
     def save(step: int) -> None:
-        state.save({"step": step, "trainer": trainer.state_dict(), "metrics": metrics, "timings": timings})
+        rows = {"metrics": metrics, "timings": timings}
+        state.save({"step": step, "trainer": trainer.state_dict(), "verifier": counters()} | rows)
 
     progress = Progress(total, "step", first)
     last_save, good = time.monotonic(), first
