@@ -61,8 +61,11 @@ class LanguageModel:
             return self.model.base_model(**arguments).last_hidden_state
         return self.model(**arguments).logits
 
-    def logits(self, states: Tensor) -> Tensor:
-        return self.head(states) if self.plain_head else states
+    def logits(self, states: Tensor, temperature: float = 1.0) -> Tensor:
+        """Divided by the temperature: (..., vocabulary), float32."""
+        if self.plain_head and self.head.bias is None:
+            return self.head(states if temperature == 1 else states / temperature).float()  # fewer states than logits
+        return (self.head(states) if self.plain_head else states).float() / temperature
 
     def attention_mask(self, key_mask: Tensor, queries: int) -> Tensor | None:
         """The mask for the last `queries` of the positions of `key_mask` (rows, keys; True where there is a token)."""
@@ -174,7 +177,7 @@ def completion_logprobs(
     targets = ids[mask]
 
     def logprobs(states: Tensor, targets: Tensor) -> Tensor:
-        return -F.cross_entropy(model.logits(states).float() / temperature, targets, reduction="none")
+        return -F.cross_entropy(model.logits(states, temperature), targets, reduction="none")
 
     size = max(1, LOGITS_AT_ONCE // model.config.vocab_size)
     if len(targets) <= size:

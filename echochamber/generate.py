@@ -138,7 +138,8 @@ def _decode(model, decoder, prompts, batch, sampling, greedy, eos, pad, generato
     alive = torch.ones(len(places), dtype=torch.bool, device=model.device)
     wasted = 0
     for step in range(sampling.max_new_tokens):
-        tokens, logprobs, entropy = draw(model.logits(states).float(), sampling, greedy, generator)
+        logits = model.logits(states, sampling.temperature)
+        tokens, logprobs, entropy = draw(logits, top_p=sampling.top_p, greedy=greedy, generator=generator)
         record.add(step, places, tokens, logprobs, entropy)
         alive = alive & (tokens != eos)
         if step + 1 == sampling.max_new_tokens:
@@ -186,16 +187,18 @@ class _DecodingMask:
         self.mask = self.mask.index_select(0, rows)
 
 
-def draw(logits: Tensor, sampling: Sampling, greedy: bool, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def draw(
+    logits: Tensor, *, top_p: float, greedy: bool = False, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """One token a row.
 
     Args:
-        logits: (rows, vocabulary), float32.
+        logits: (rows, vocabulary), float32, divided by the temperature.
 
     Returns:
-        tokens (rows,), their log-probabilities at the temperature and before top_p, and the entropies, in nats.
+        tokens (rows,), their log-probabilities before top_p, and the entropies, in nats.
     """
-    logprobs = torch.log_softmax(logits / sampling.temperature, -1)
+    logprobs = torch.log_softmax(logits, -1)
     probabilities = logprobs.exp()
     entropy = -(probabilities * logprobs.clamp(min=-1e9)).sum(-1)  # a token ruled out adds 0, not 0 times infinity
     if greedy:
@@ -203,11 +206,11 @@ def draw(logits: Tensor, sampling: Sampling, greedy: bool, generator: torch.Gene
     else:
         # One uniform number a row, looked up in the cumulated probabilities: exact in float64, and one draw a row.
         uniform = torch.rand(len(logits), 1, dtype=torch.float64, generator=generator).to(logits.device)
-        if sampling.top_p < 1:
-            probabilities, order = _nucleus(probabilities, sampling.top_p)
+        if top_p < 1:
+            probabilities, order = _nucleus(probabilities, top_p)
         cumulated = probabilities.double().cumsum(-1)
         picked = torch.searchsorted(cumulated, uniform * cumulated[:, -1:], right=True)
-        tokens = (picked if sampling.top_p == 1 else order.gather(1, picked))[:, 0]
+        tokens = (picked if top_p == 1 else order.gather(1, picked))[:, 0]
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0], entropy
 
 

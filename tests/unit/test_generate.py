@@ -154,10 +154,10 @@ def test_top_p_draws_from_the_nucleus_of_transformers():
     for top_p in (0.2, 0.5, 0.9):
         allowed = TopPLogitsWarper(top_p)(None, logits).isfinite()
         for _ in range(20):
-            tokens, _, _ = draw(logits, Sampling(temperature=1.0, top_p=top_p), False, generator)
+            tokens, _, _ = draw(logits, top_p=top_p, generator=generator)
             assert allowed[1:].gather(1, tokens[1:, None]).all()
     flat = logits[:1].expand(2000, 300)
-    tokens, _, _ = draw(flat, Sampling(temperature=1.0, top_p=0.5), False, generator)
+    tokens, _, _ = draw(flat, top_p=0.5, generator=generator)
     assert 140 <= len(set(tokens.tolist())) <= 151
 
 
@@ -165,7 +165,7 @@ def test_draws_never_hit_a_token_without_probability():
     logits = torch.full((4096, 50), -float("inf"))
     logits[:, 7] = 0.0
     logits[:, 49] = -3.0
-    tokens, logprobs, entropy = draw(logits, Sampling(temperature=1.0), False, torch.Generator().manual_seed(1))
+    tokens, logprobs, entropy = draw(logits, top_p=1.0, generator=torch.Generator().manual_seed(1))
     assert set(tokens.tolist()) == {7, 49}
     assert torch.isfinite(logprobs).all()
     assert torch.isfinite(entropy).all()
