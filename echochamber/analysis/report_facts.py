@@ -62,10 +62,9 @@ def _source(settings: Source) -> str:
     if settings.kind != "synthetic":
         return f"{settings.dataset}, public"
     background = {"arithmetic_prose": "arithmetic in prose, no questions", "small_code": "small programs, no questions"}
-    words = [
-        background.get(settings.style, f"solutions written as {settings.style}"),
-        f"{settings.documents:,} documents",
-    ]
+    low, high = settings.problems.steps
+    solutions = f"{settings.problems.family} questions of {low} to {high} steps, solutions written as {settings.style}"
+    words = [background.get(settings.style, solutions), f"{settings.documents:,} documents"]
     if settings.wrong:
         words.append(f"{settings.wrong:.0%} of the solutions wrong")
     if settings.systematic:
