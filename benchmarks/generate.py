@@ -3,9 +3,9 @@
     python benchmarks/generate.py [--model FOLDER --questions FILE] [--prompts 64 --samples 8] [--rounds 3]
 
 Both sample the same number of completions of the same prompts from the same model at temperature 1, in turns; the best
-round of each counts. The peer gets one call for all rows (its fastest way here), a dynamic cache (a static one or a
-compiled step was slower on the CPU), left padding, no logits kept, no other processors. It decodes finished rows until
-the longest is done, and encodes a prompt for each sample: that is what is measured.
+round of each counts. The peer gets what was fastest on the CPU: one call for all rows (in four calls it took a fifth
+longer), a static cache (the dynamic one took 7 % longer, eager attention 16 %). It decodes finished
+rows until the longest is done, and encodes a prompt for each sample: that is what is measured.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def main() -> None:
         "top_k": 0,
         "top_p": 1.0,
         "num_return_sequences": found.samples,
+        "cache_implementation": "static",
+        "disable_compile": model.device.type == "cpu",
         "eos_token_id": eos,
         "pad_token_id": pad,
     }

@@ -87,8 +87,8 @@ def main() -> None:
 class Peer:
     """TRL's trainer, paused between the steps of a run.
 
-    At its best on one CPU thread: the completions of a step from one generate call, no gradient checkpointing, no
-    dropout pass, no logging, no saving, batches as large as the update.
+    At its best on one CPU thread: the completions of a step from one generate call with a static cache (as in
+    generate.py), no gradient checkpointing, no logging, no saving, batches as large as the update.
     """
 
     def __init__(self, found, tokenizer, questions, completions: int) -> None:
@@ -101,6 +101,7 @@ class Peer:
             "temperature": 1.0,
             "top_p": 1.0,
             "top_k": 0,
+            "cache_implementation": "static",
             "beta": COEFFICIENT,
             "loss_type": "bnpo",
             "use_bias_correction_kl": False,
@@ -109,7 +110,7 @@ class Peer:
             "optim": "adamw_torch_fused",
             "gradient_checkpointing": False,
             "bf16": False,
-            "use_cpu": str(found.model) != "" and not torch.cuda.is_available(),
+            "use_cpu": not torch.cuda.is_available(),
             "max_steps": 10**6,
             "report_to": [],
             "logging_strategy": "no",

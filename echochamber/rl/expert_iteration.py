@@ -273,16 +273,16 @@ class Trainer:
     def finish_iteration(self) -> tuple[dict, dict]:
         """The rows of metrics.csv and timings.csv without their step; the place moves to the next iteration."""
         s, at = self.settings, self.at
-        row = {
-            "completions_sampled": at.completions_sampled,
-            "learning_rate": s.learning_rate,
+        row = rollout.metrics_row(
+            completions_sampled=at.completions_sampled,
+            learning_rate=s.learning_rate,
+            kl=at.sums["kl_sum"] / at.sums["kl_completions"],
+            approx_kl=None,
+            clip_fraction=None,
+            explained_variance=None,
+            gradient_norm=at.sums["norm"] / at.update if at.update else None,
             **rollout.describe(at.sums),
-            "kl": at.sums["kl_sum"] / at.sums["kl_completions"],
-            "approx_kl": None,
-            "clip_fraction": None,
-            "explained_variance": None,
-            "gradient_norm": at.sums["norm"] / at.update if at.update else None,
-        }
+        )
         timing = {
             "seconds_generate": at.seconds["generate"],
             "seconds_verify": at.seconds["verify"],

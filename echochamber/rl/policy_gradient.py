@@ -59,7 +59,7 @@ def train(
         questions: with `question` and `answer`.
 
     Returns:
-        Rows of metrics.csv (docs: one a rollout batch, about the policy that sampled it) and of timings.csv.
+        Rows of metrics.csv, one a rollout batch, about the policy that sampled it, and of timings.csv.
 
     Raises:
         Interrupted: `stop()` turned true; the state is saved.
@@ -206,7 +206,7 @@ class Trainer:
                 seed=self.seed,
                 step=step,
             )
-        row = {"completions_sampled": step * self.sequences} | self.learn(step, drawn)
+        row = self.learn(step, drawn)
         seconds = time.perf_counter() - started
         timing = {
             "seconds_generate": drawn.seconds_generate,
@@ -240,15 +240,16 @@ class Trainer:
             for update in plan if number == 0 else self._plan(step, number, batch, active):
                 self._update(update, drawn, batch, step, sums)
         sampled = torch.tensor([float(logprobs.sum()) for logprobs in drawn.logprobs])
-        return {
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        return rollout.metrics_row(
+            completions_sampled=step * self.sequences,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            kl=float((sampled - batch.reference.sum(1).cpu()).mean()),
+            approx_kl=sums.approx_kl / max(sums.tokens, 1),
+            clip_fraction=sums.clipped / max(sums.tokens, 1),
+            explained_variance=explained,
+            gradient_norm=sum(sums.norms) / len(sums.norms),
             **rollout.describe(rollout.tally(drawn)),
-            "kl": float((sampled - batch.reference.sum(1).cpu()).mean()),
-            "approx_kl": sums.approx_kl / max(sums.tokens, 1),
-            "clip_fraction": sums.clipped / max(sums.tokens, 1),
-            "explained_variance": explained,
-            "gradient_norm": sum(sums.norms) / len(sums.norms),
-        }
+        )
 
     def _empty_batch(self, drawn: Rollout) -> Batch:
         lengths = torch.tensor([len(ids) for ids in drawn.completions], device=self.device)

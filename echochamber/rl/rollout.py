@@ -109,6 +109,29 @@ def informative_groups(scores: Tensor) -> Tensor:
     return (scores != scores[:, :1]).any(1)
 
 
+COLUMNS = (
+    "completions_sampled",
+    "learning_rate",
+    "reward_mean",
+    *(f"{what}_{name}" for name in FORMATS for what in ("share", "accuracy")),
+    "share_truncated",
+    "share_informative_groups",
+    "kl",
+    "entropy",
+    "approx_kl",
+    "clip_fraction",
+    "explained_variance",
+    "completion_tokens_mean",
+    "gradient_norm",
+)
+"""Of a run's metrics.csv, after its step."""
+
+
+def metrics_row(**values: float | None) -> dict[str, float | None]:
+    """The values in the order of the columns."""
+    return {name: values[name] for name in COLUMNS}
+
+
 def tally(rollout: Rollout) -> Counter[str]:
     """Sums over the completions, from which `describe` makes a row; those of several rollouts add up."""
     sums: Counter[str] = Counter(

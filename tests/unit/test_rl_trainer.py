@@ -305,12 +305,12 @@ def test_columns_are_those_of_the_design():
         *(f"{what}_{name}" for name in FORMATS for what in ("share", "accuracy")),
         "share_truncated",
         "share_informative_groups",
-        "entropy",
-        "completion_tokens_mean",
         "kl",
+        "entropy",
         "approx_kl",
         "clip_fraction",
         "explained_variance",
+        "completion_tokens_mean",
         "gradient_norm",
     ]
     assert [row["step"] for row in metrics] == [1, 2]
