@@ -1,8 +1,8 @@
 """Sampling and greedy decoding with a key-value cache, and the sampler's own log-probabilities.
 
 Different from `transformers`' generate: a prompt is encoded once for all its samples, rows that hit the end token leave
-the batch, waiting prompts take their place, logits are made for the last position only, and every draw comes from the
-generator that is passed in: the same generator state gives the same completions.
+the batch, logits are made for the last position only, and every draw comes from the generator that is passed in: the
+same generator state gives the same completions. (No row takes the place of one that left: batches run to their end.)
 """
 
 from __future__ import annotations
