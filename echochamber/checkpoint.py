@@ -107,7 +107,8 @@ class TrainingState:
         """Link the kept checkpoints to `out`/checkpoints (copied where the file system has no hard links)."""
         target = out / "checkpoints"
         files.remove(target)
-        shutil.copytree(self.folder / "checkpoints", target, copy_function=_link_or_copy)
+        unfinished = shutil.ignore_patterns(".*")  # what a kill inside `keep` has left
+        shutil.copytree(self.folder / "checkpoints", target, copy_function=_link_or_copy, ignore=unfinished)
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -71,7 +71,7 @@ def read(path: Path) -> dict[tuple[int, str], Answers]:
         raise ValueError(f"{path}: found no column {', '.join(missing)}, allowed: all of {', '.join(COLUMNS)}")
     table = file.read(columns=list(COLUMNS)).to_pandas()
     table["key"] = pd.factorize(table["answer_key"])[0]  # a missing answer becomes -1
-    table["degenerate"] = has_flag(table["flags"], "degenerate")
+    table["degenerate"] = has_flag(table["flags"], "repeats")
     for column in ("format", "format_authors"):
         index = table[column].map({name: i for i, name in enumerate(FORMATS)})
         if index.isna().any():

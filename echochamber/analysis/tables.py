@@ -9,6 +9,7 @@
 | decomposition | a part of that gain (`analysis.decomposition`): columns `PARTS_OF_GAIN` |
 | coverage | questions gained and lost, change of pass@k (`analysis.coverage`): columns `COVERAGE` |
 | styles | share of a variant of a style inside a format (`analysis.styles`): columns `STYLES` |
+| scorers | how often both scorers, or one of them alone, call a checkpoint's completions right, by their labels |
 | theory | predicted and measured share of a format (`analysis.predictions`): columns `THEORY` |
 | samples | a completion before or after RL, for the report: columns `SAMPLES` |
 
@@ -26,6 +27,8 @@ import pandas as pd
 from echochamber.analysis import samples
 from echochamber.analysis.coverage import coverage
 from echochamber.analysis.decomposition import decomposition
+from echochamber.analysis.disagreements import COLUMNS as DISAGREEMENTS
+from echochamber.analysis.disagreements import disagreements
 from echochamber.analysis.examples import SAMPLES, examples
 from echochamber.analysis.predictions import predictions
 from echochamber.analysis.replicates import by_replicate
@@ -87,12 +90,15 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
     )
     cached_styles = lru_cache(maxsize=256)(lambda id, benchmark, step: styles(_file(grid, id, benchmark), step))
     score_rows, gain_rows, example_rows, part_rows, coverage_rows, theory_rows, style_rows = [], [], [], [], [], [], []
+    scorer_rows = []
     for (id, benchmark), job in grid.evaluations.items():
         row = index.loc[id]
         answers = cached(id, benchmark) if row["kind"] == "model" else samples.read(_file(grid, id, benchmark))
         steps = sorted({step for step, _ in answers})
         axes = {"id": id} | {axis: row[axis] for axis in AXES}
         where = {"question_set": benchmark}
+        for (step, mode), drawn in answers.items():
+            scorer_rows += [axes | {"step": step} | where | r for r in disagreements(mode, drawn)]
         if row["kind"] == "model":
             for step in steps:
                 score_rows += [axes | {"step": step} | where | r for r in cached_scores(id, benchmark, step)]
@@ -136,6 +142,7 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         "coverage": _typed(_with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
         "styles": _typed(pd.DataFrame(style_rows, columns=list(STYLES))),
         "theory": _typed(pd.DataFrame(theory_rows, columns=list(THEORY))),
+        "scorers": _typed(pd.DataFrame(scorer_rows, columns=["id", *AXES, "step", "question_set", *DISAGREEMENTS])),
         "samples": _typed(pd.DataFrame(example_rows, columns=list(SAMPLES))),
     }
 

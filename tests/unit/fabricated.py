@@ -152,7 +152,7 @@ def samples(job: Model | Run, steps: list[int], benchmark: str, questions: int, 
                         "answer": np.where(blank, None, answer.astype(str)).ravel(),
                         "answer_key": np.where(blank, None, answer.astype(str)).ravel(),
                         "status": np.where(blank, "no answer", "ok").ravel(),
-                        "flags": np.where(form == 4, "degenerate", "").ravel(),
+                        "flags": np.where(form == 4, "repeats", "").ravel(),
                         "format_authors": names,
                         "correct_authors": correct.ravel(),
                     }

@@ -118,6 +118,14 @@ def test_kept_checkpoints_are_published_and_survive_the_loss_of_what_was_publish
     assert state_of(tmp_path / "state").finished() == {"metrics": [{"step": 20}]}
 
 
+def test_half_a_checkpoint_that_a_kill_left_is_not_published(tmp_path):
+    state = state_of(tmp_path / "state")
+    state.keep(1, Saves("model"), Saves("tokenizer"))
+    (tmp_path / "state/checkpoints/.step_00000002.77.part").mkdir()
+    state.publish(tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out/checkpoints").iterdir()] == ["step_00000001"]
+
+
 def test_publishing_copies_where_there_are_no_hard_links(tmp_path, monkeypatch):
     def no_link(source, target):
         raise OSError("not supported")
