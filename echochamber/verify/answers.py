@@ -80,7 +80,8 @@ def last_box(text: str, start: int = 0) -> str | None:
     if found >= 0:
         begin = found + 7
         close = text.find("}", begin)
-        if close >= 0 and text.find("{", begin, close) < 0 and "\\" not in text[begin:close]:
+        plain = close >= 0 and text.find("{", begin, close) < 0 and "\\" not in text[begin:close]
+        if plain and text.find("\\fbox", close) < 0 and text.find("\\boxed", close) < 0:
             return text[begin:close]
     elif text.find("\\fbox", start) < 0 and text.find("\\boxed", start) < 0:
         return None

@@ -212,6 +212,11 @@ def test_the_last_balanced_box(parts: list[str]) -> None:
     assert last_box(text) == slow_last_box(text)
 
 
+@pytest.mark.parametrize("later", ["\\fbox{4}", "\\boxed {4}"])
+def test_a_later_box_in_another_spelling_is_the_last_one(later: str) -> None:
+    assert last_box("\\boxed{3}" + later) == "4"
+
+
 def slow_last_box(text: str) -> str | None:
     """Try every opening, last first; count braces that are not escaped."""
     openings = [

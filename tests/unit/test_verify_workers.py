@@ -198,12 +198,14 @@ def test_workers_end_with_a_parent_that_forked_and_ends() -> None:
 def test_a_terminals_interrupt_reaches_the_trainer_and_not_the_workers() -> None:
     process, workers = trainer("""
 try:
+    print("inside", flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
     pass
 print(verify("def simple_math_problem(): return 18", 18).correct, flush=True)
 print(*[child.pid for child in psutil.Process().children(recursive=True)], flush=True)
 """)
+    assert process.stdout.readline() == "inside\n"
     os.killpg(process.pid, signal.SIGINT)
     assert process.stdout.readline() == "True\n"
     assert {int(pid) for pid in process.stdout.readline().split()} == set(workers)

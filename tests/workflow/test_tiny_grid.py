@@ -124,7 +124,7 @@ def test_a_job_that_fails_says_in_one_line_what_was_wrong_and_lets_the_others_fi
     changed.write_text(text.replace("name: tiny", "name: failing"), encoding="utf-8")
     failed = grid.snakemake("--keep-going", "--configfile", str(changed), "--until", "pretrain", "questions")
     assert failed.returncode == 1
-    line = next(line for line in failed.stdout.splitlines() if line.startswith("pretrain "))
+    line = next(line for line in failed.stdout.splitlines() if line.startswith("pretrain results"))
     assert "pretraining.checkpoints: found 99999, allowed: up to the last step" in line
     assert "log: results/failing/logs/pretrain/" in line
     assert "Traceback" not in failed.stdout
