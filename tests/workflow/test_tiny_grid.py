@@ -163,3 +163,19 @@ def test_ctrl_c_leaves_a_grid_that_goes_on(done, grid):
     assert process.wait(timeout=60) != 0
     again = grid.snakemake("--configfile", str(changed), "--until", "corpus")
     assert again.returncode == 0, again.stdout
+
+
+def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(done, grid):
+    config = loading.read(grid.file) | {"name": "imported", "mixtures": {}, "scales": {}, "background": []}
+    config["models"] = {"tiny": {"import": str(next(grid.results.glob("models/**/checkpoints/step_*")))}}
+    study = {"title": "And an imported one?", "models": ["tiny"], "algorithms": ["grpo"], "prompts": ["synth-gsm"]}
+    config["studies"] = {"imported": study | {"benchmarks": ["synth-gsm"], "figures": ["formats"]}}
+    changed = grid.folder / "imported.yaml"
+    changed.write_text(json.dumps(config), encoding="utf-8")
+    ran = grid.snakemake("--configfile", str(changed))
+    assert ran.returncode == 0, ran.stdout
+    results = grid.folder / "results/imported"
+    assert "And an imported one?" in (results / "report.html").read_text(encoding="utf-8")
+    scores = pd.read_csv(results / "tables/scores.csv")
+    assert set(scores["id"]) == {"imported/tiny", "imported/tiny/grpo/synth-gsm/seed0"}
+    assert not (results / "models").exists()
