@@ -8,7 +8,7 @@ CORES ?= all
 
 .PHONY: help demo test lint format figures report plan clean-results
 help:
-	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (about 10 minutes)"
+	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (12 to 15 minutes on two cores)"
 	@echo "make test           lint and the whole test suite"
 	@echo "make figures        draw the figures of $(GRID) (and make what they need)"
 	@echo "make report         write its report page"
