@@ -279,7 +279,10 @@ def test_prompts_have_the_tokens_that_they_have_in_a_document():
 
 def test_controls():
     verdicts = verify_letters(["dxa", "d", "aa", "a", "", "b"] * 500, [""] * 3000)
-    generator = lambda: rollout.random_stream(0, "reward", 1)  # noqa: E731
+
+    def generator():
+        return rollout.random_stream(0, "reward", 1)
+
     correct = rollout.rewards(verdicts, "correct", generator())
     assert correct.tolist() == [float(verdict.correct) for verdict in verdicts]
     for name in FORMATS:
