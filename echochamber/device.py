@@ -9,6 +9,7 @@ import sys
 
 import torch
 
+from echochamber import hardware
 from echochamber.job import UserError
 
 
@@ -36,14 +37,10 @@ def name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX 4090": 165e12, "V100": 125e12}
-"""Dense bf16 FLOPs per second from the makers' data sheets (fp16 for the V100)."""
-
-
 def mfu(flops_per_second: float, device: torch.device) -> float | None:
     """Share of the device's peak that the model's own FLOPs use; None where the peak is not known."""
-    peak = next((peak for known, peak in PEAK_FLOPS.items() if known in name(device)), None)
-    return flops_per_second / peak if peak else None
+    known = hardware.of(name(device))
+    return flops_per_second / known.peak_flops if known else None
 
 
 def peak_bytes(device: torch.device) -> int:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from echochamber.hardware import DEVICES
 from echochamber.settings import (
     Benchmark,
     GridFile,
@@ -172,6 +173,12 @@ class Grid:
         background = dict.fromkeys(self.file.background, 1) if settings.background else {}
         return dict(sorted((settings.passes | background).items()))
 
+    def gpus(self, scale: str | None = None) -> int:
+        """GPUs of one job on the planned hardware: those of the scale that it pretrains, else one; none on a CPU."""
+        if not DEVICES[self.file.hardware.device].is_gpu:
+            return 0
+        return self.file.scales[scale].gpus if scale else 1
+
     def index(self) -> list[dict[str, Any]]:
         """One row for every model and run, with its axes: the join key of all tables."""
         rows = []
@@ -233,7 +240,7 @@ class Grid:
     def pretrain_spec(self, model: Model) -> Spec:
         return spec(
             "pretrain",
-            scale=dump(self.file.scales[model.scale]),
+            scale=without(dump(self.file.scales[model.scale]), "gpus"),
             settings=dump(self.file.pretraining),
             seed=model.seed,
             mixture=str(self.paths.mixture(model.mixture)),
@@ -275,7 +282,8 @@ class Grid:
 
     def whole_spec(self, stage: str, **more: Any) -> Spec:
         """The spec of a stage that looks at the whole grid: the grid file and the results folder."""
-        return spec(stage, grid=dump(self.file), results=str(self.paths.root.parent), **more)
+        grid = dump(self.file) if stage == "plan" else without(dump(self.file), "hardware")
+        return spec(stage, grid=grid, results=str(self.paths.root.parent), **more)
 
     # --- what cannot run yet -----------------------------------------------------------------------------------------
 
@@ -292,6 +300,11 @@ class Grid:
 def spec(stage: str, **parts: Any) -> Spec:
     """What one job depends on: plain sorted values and the version of its stage."""
     return {"version": VERSIONS[stage]} | dict(sorted(parts.items()))
+
+
+def without(settings: Spec, *keys: str) -> Spec:
+    """The settings but for those that change no result."""
+    return {key: value for key, value in settings.items() if key not in keys}
 
 
 def dump(settings: Source | SyntheticSource | Benchmark | Any) -> dict[str, Any]:

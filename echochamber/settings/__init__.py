@@ -14,6 +14,7 @@ from echochamber.settings.algorithms import (
 )
 from echochamber.settings.base import NAME, Settings
 from echochamber.settings.grid_file import CLAIMS, FIGURES, Benchmark, GridFile, Prompts, Study
+from echochamber.settings.hardware import Hardware
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import (
     OPERATIONS,
@@ -42,6 +43,7 @@ __all__ = [
     "BpeTokenizer",
     "ExpertIteration",
     "GridFile",
+    "Hardware",
     "HubQuestions",
     "HubSource",
     "HubTokenizer",

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from echochamber.settings.algorithms import Algorithm
 from echochamber.settings.base import Name, Seed, Settings
+from echochamber.settings.hardware import Hardware
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import Mixture, QuestionSet, Source, Tokenizer
 
@@ -89,6 +90,7 @@ class GridFile(Settings):
 
     name: Name
     """The results go to results/<name>."""
+    hardware: Hardware = Hardware()
     world: str
     """What kind of world this is, in a few words; stands beside every verdict and figure."""
     tokenizer: Tokenizer

@@ -19,6 +19,8 @@ class Scale(Settings):
     """Width of the SwiGLU layer."""
     tied: bool = False
     """Whether input and output embeddings are one matrix."""
+    gpus: PositiveInt = 1
+    """GPUs of one pretraining job, where it runs on GPUs at all. No part of its spec: the result is the same."""
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Scale:

@@ -101,6 +101,7 @@ def test_one_setting_changes_only_what_hangs_on_it():
     assert changed(base, grid(**{"scales/pico/layers": 1})) == {"pretrain tg+omi1+omi2/pico/seed0"}
     assert changed(base, grid(**{"corpora/omi2/documents": 9999})) == {"corpus omi2"}
     assert changed(base, grid(**{"studies/kl/title": "another"})) == set()
+    assert changed(base, grid(hardware={"device": "H100"}, **{"scales/nano/gpus": 4})) == set()
     pretraining = {name for name in specs(base) if name.startswith("pretrain")}
     assert changed(base, grid(**{"pretraining/learning_rate": 2e-3})) == pretraining
 
@@ -129,6 +130,19 @@ def test_an_imported_model():
     assert changes.posttrain_spec(run)["model"] == "some/folder"
     assert "imported/olmo" not in changes.trained_models
     assert changes.evaluate_spec(changes.models["imported/olmo"], "synth-gsm")["model"] == "some/folder"
+
+
+def test_gpus_of_a_job():
+    on_gpus = grid(hardware={"device": "H100"}, **{"scales/nano/gpus": 4})
+    assert (on_gpus.gpus("nano"), on_gpus.gpus("pico"), on_gpus.gpus()) == (4, 1, 1)
+    on_cpu = grid(hardware={"device": "CPU"}, **{"scales/nano/gpus": 4})
+    assert (on_cpu.gpus("nano"), on_cpu.gpus()) == (0, 0)
+
+
+def test_only_the_plan_looks_at_the_hardware():
+    one, other = grid(hardware={"device": "H100"}), grid(hardware={"device": "CPU"})
+    assert one.whole_spec("tables") == other.whole_spec("tables")
+    assert one.whole_spec("plan") != other.whole_spec("plan")
 
 
 def test_specs_survive_json():

@@ -1,0 +1,21 @@
+"""Settings of the machine that a grid is planned for. They change no result, so they are in no job's spec."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat
+
+from echochamber.hardware import DEVICES
+from echochamber.settings.base import Settings
+
+
+class Hardware(Settings):
+    """What `snakemake plan` reckons with, and what jobs ask a cluster for."""
+
+    device: Literal[tuple(DEVICES)] = "H100"
+    """What each job runs on: one of these GPUs (several for a scale that says so), or one core of a CPU."""
+    mfu: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Model FLOPs utilisation: the share of the device's peak that training uses; none: 0.4 on a GPU, 0.35 on a CPU."""
+    time_limit_hours: PositiveFloat | None = None
+    """The longest that a job may ask a cluster for: one that takes longer saves, ends and is resubmitted."""
