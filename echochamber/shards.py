@@ -34,11 +34,19 @@ def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
         tokenizer.encode_special_tokens = before
 
 
-def write_corpus(documents: Iterator[Document], tokenizer: Tokenizer, end: int, folder: Path, held_out: int) -> dict:
+def write_corpus(
+    documents: Iterator[Document],
+    tokenizer: Tokenizer,
+    end: int,
+    folder: Path,
+    held_out: int,
+    max_tokens: int | None = None,
+) -> dict:
     """Tokenise documents into `folder`; the first `held_out` ones are never trained on. Constant memory.
 
     Args:
         end: id of the end token.
+        max_tokens: upper limit on the tokens to train on, end tokens included: documents that fit, in order.
 
     Returns:
         The manifest.
@@ -49,7 +57,8 @@ def write_corpus(documents: Iterator[Document], tokenizer: Tokenizer, end: int, 
     dtype = np.dtype(np.uint16 if vocabulary <= 2**16 else np.uint32)
     manifest = {"dtype": dtype.name, "vocabulary": vocabulary}
     for part, chosen in (("held_out", islice(good, held_out)), ("train", good)):
-        manifest[part] = _write_part(chosen, tokenizer, end, folder, part, dtype)
+        limit = max_tokens if part == "train" else None
+        manifest[part] = _write_part(chosen, tokenizer, end, folder, part, dtype, limit)
     manifest["bad_rows"] = dict(sorted(bad.items()))
     files.write_json(folder / "manifest.json", manifest)
     return manifest
@@ -66,7 +75,13 @@ def _is_good(document: Document, bad: Counter[str]) -> bool:
 
 
 def _write_part(
-    documents: Iterable[Document], tokenizer: Tokenizer, end: int, folder: Path, part: str, dtype: np.dtype
+    documents: Iterable[Document],
+    tokenizer: Tokenizer,
+    end: int,
+    folder: Path,
+    part: str,
+    dtype: np.dtype,
+    max_tokens: int | None,
 ) -> dict:
     offsets = [0]
     digest = hashlib.sha256()
@@ -76,10 +91,14 @@ def _write_part(
         with aside.open("wb") as out:
             while batch := list(islice(stream, 1000)):
                 rows = encode(tokenizer, [document.text for document in batch])
-                flat = np.array([token for row in rows for token in (*row, end)], dtype=dtype)
+                ends = offsets[-1] + np.cumsum([len(row) + 1 for row in rows])
+                fit = len(rows) if max_tokens is None else int(np.searchsorted(ends, max_tokens, side="right"))
+                flat = np.array([token for row in rows[:fit] for token in (*row, end)], dtype=dtype)
                 digest.update(flat)
                 out.write(flat)
-                offsets.extend(offsets[-1] + np.cumsum([len(row) + 1 for row in rows]))
+                offsets.extend(ends[:fit])
+                if fit < len(rows):
+                    return
 
     files.write_aside(folder / f"{part}.bin", write)
     files.write_aside(folder / f"{part}.offsets.npy", lambda aside: np.save(aside, np.array(offsets, dtype=np.int64)))

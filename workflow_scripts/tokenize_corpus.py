@@ -16,7 +16,9 @@ def body(job: Job) -> None:
     folder = Path(spec["tokenizer"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     end = tokenizer.token_to_id(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["eos_token"])
-    manifest = shards.write_corpus(documents, tokenizer, end, job.out, spec["held_out_documents"])
+    manifest = shards.write_corpus(
+        documents, tokenizer, end, job.out, spec["held_out_documents"], spec["settings"]["max_tokens"]
+    )
     job.write_provenance(manifest=manifest)
 
 

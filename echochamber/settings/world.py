@@ -50,6 +50,8 @@ class SyntheticSource(Settings):
     style: Literal["tinygsm", "omi1", "omi2", "text", "arithmetic_prose", "small_code"]
     """The surface form; the last two are background: no question, no final answer."""
     documents: PositiveInt
+    max_tokens: PositiveInt | None = None
+    """Upper limit on the tokens to train on: the first documents that hold as many; none: all."""
     seed: Seed = 0
     problems: Problems = Problems()
     wrong: Share = 0.0
@@ -77,6 +79,8 @@ class HubSource(Settings):
     dataset: Literal[
         "finemath-3plus", "algebraic-stack", "tinygsm", "openmathinstruct-1", "openmathinstruct-2", "metamathqa"
     ]
+    max_tokens: PositiveInt | None = None
+    """Upper limit on the tokens to train on: the first documents that hold as many; none: all. Shares of a budget."""
 
 
 Source = Annotated[SyntheticSource | HubSource, Field(discriminator="kind")]

@@ -50,6 +50,17 @@ def test_autotokenizer_loads_it(tmp_path):
     assert again.pad_token_id == 1
 
 
+@pytest.mark.parametrize(("limit", "documents"), [(0, 0), (2, 0), (3, 1), (5, 1), (6, 2), (3000, 1000), (4499, 1499)])
+def test_a_limit_on_tokens_takes_the_first_documents_that_fit(tmp_path, limit, documents):
+    """Each has three tokens, the end included; a thousand are encoded at once."""
+    texts = (Document(f"{i % 10}{i % 7}", "x") for i in range(2000))
+    manifest = write_corpus(texts, TOKENIZER.backend_tokenizer, 2, tmp_path, held_out=1, max_tokens=limit)
+    assert manifest["train"]["documents"] == documents
+    assert manifest["train"]["tokens"] == len(Corpus(tmp_path).tokens) == 3 * documents
+    assert manifest["held_out"]["documents"] == 1
+    assert all(decode(Corpus(tmp_path).document(i)[:-1]) == f"{(i + 1) % 10}{(i + 1) % 7}" for i in range(documents))
+
+
 def test_documents_come_back(tmp_path):
     texts = [f"{text}{i}é\U0001f600" for i, text in enumerate(TEXTS)]
     manifest = write_corpus(
