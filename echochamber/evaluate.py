@@ -7,7 +7,7 @@ What a step draws depends on the benchmark's seed, the id and the step alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from echochamber.verify import verify_batch
 
 log = logging.getLogger(__name__)
 
+MODES = ("greedy", "sample")
+
 
 def run(
     settings: Benchmark,
@@ -40,8 +42,9 @@ def run(
     out: Path,
     stop: Callable[[], bool],
     device: torch.device,
+    modes: Sequence[str] = MODES,
 ) -> None:
-    """Evaluate `checkpoints`, (step, folder) each, and write the samples to `out`.
+    """Evaluate `checkpoints`, (step, folder) each, in some of the `MODES`, and write the samples to `out`.
 
     Raises:
         Interrupted: `stop()` turned true; the steps that are done are kept in `state`.
@@ -56,10 +59,12 @@ def run(
                 raise Interrupted(f"{done} of {len(checkpoints)} checkpoints evaluated")
             model, tokenizer = models.load(folder, device)
             seed = f"{settings.seed}/{id}/{question_set}/{step}"
-            rows = evaluate(settings, model, tokenizer, questions, seed=seed)
+            rows = evaluate(settings, model, tokenizer, questions, seed=seed, modes=modes)
             table = rows.assign(id=id, step=step, question_set=question_set)
             files.write_aside(part, table.to_parquet)
-            progress.update(done + 1, greedy_accuracy=rows[rows["mode"] == "greedy"]["correct"].mean())
+            progress.update(
+                done + 1, **{f"accuracy_{mode}": rows[rows["mode"] == mode]["correct"].mean() for mode in modes}
+            )
         parts.append(part)
     samples = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
     first = ["id", "step", "question_set"]
@@ -74,8 +79,9 @@ def evaluate(
     questions: list[Question],
     *,
     seed: str,
+    modes: Sequence[str] = MODES,
 ) -> pd.DataFrame:
-    """One greedy completion and `samples` sampled ones of every question, judged by both scorers.
+    """One greedy completion and `samples` sampled ones (or one of the two) of every question, judged by both scorers.
 
     Returns:
         The columns of samples.parquet but for those that name the checkpoint. `temperature` and `top_p` are empty for
@@ -85,7 +91,8 @@ def evaluate(
     prompts = encode_questions(tokenizer, questions)
     sampling = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_new_tokens=settings.max_new_tokens)
     tables = []
-    for mode, samples in (("greedy", 1), ("sample", settings.samples)):
+    for mode in modes:
+        samples = 1 if mode == "greedy" else settings.samples
         drawn = generate(
             model,
             prompts,

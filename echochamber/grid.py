@@ -20,6 +20,7 @@ from echochamber.settings import (
     HubSource,
     ImportedModel,
     PolicyGradient,
+    Sampling,
     Source,
     Study,
     SyntheticSource,
@@ -60,6 +61,22 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """Samples of a base model on RL prompts, drawn as RL draws them: what its runs start from."""
+
+    model: Model
+    from_step: int | None
+    prompts: str
+    sampling: Sampling
+
+    @property
+    def id(self) -> str:
+        s = self.sampling
+        step = f"+step{self.from_step}" if self.from_step else ""
+        return f"{self.model.id}{step}/{self.prompts}/t{s.temperature:g}-p{s.top_p:g}-{s.max_new_tokens}"
+
+
+@dataclass(frozen=True)
 class Paths:
     """Where everything of one grid lies."""
 
@@ -79,6 +96,9 @@ class Paths:
 
     def samples(self, id: str, benchmark: str) -> Path:
         return self.root / "evals" / id / benchmark / "samples.parquet"
+
+    def probe(self, probe: Probe) -> Path:
+        return self.root / "evals" / probe.id / "probe.parquet"
 
     def state(self, id: str) -> Path:
         return self.root / "state" / id
@@ -145,6 +165,14 @@ class Grid:
             for job in (*self.study_models(study), *self.study_runs(study)):
                 found |= {(job.id, benchmark): job for benchmark in study.benchmarks}
         return found
+
+    def probe(self, run: Run) -> Probe:
+        """What a run starts from; runs that share model, prompts and sampling share it."""
+        return Probe(run.model, run.from_step, run.prompts, self.file.algorithms[run.algorithm].sampling)
+
+    @cached_property
+    def probes(self) -> dict[str, Probe]:
+        return {probe.id: probe for probe in map(self.probe, self.runs.values())}
 
     @cached_property
     def mixtures(self) -> list[str]:
@@ -270,6 +298,30 @@ class Grid:
             question_set=benchmark,
             settings=dump(settings),
             questions=str(self.paths.questions(settings.questions, "test")),
+            **place,
+        )
+
+    def probe_spec(self, probe: Probe) -> Spec:
+        """A job of the stage `evaluate`, without greedy decoding, whose benchmark is the RL prompts themselves."""
+        prompts = self.file.prompts[probe.prompts]
+        settings = Benchmark(
+            questions=prompts.questions,
+            count=prompts.count,
+            samples=self.file.base_samples.samples,
+            seed=self.file.base_samples.seed,
+            **probe.sampling.model_dump(),
+        )
+        place = self.base(probe.model, probe.from_step)
+        if "step" in place:
+            place["steps"] = [place.pop("step")]
+        return spec(
+            "evaluate",
+            id=probe.id,
+            question_set=probe.prompts,
+            settings=dump(settings),
+            questions=str(self.paths.questions(prompts.questions, "train")),
+            modes=["sample"],
+            file="probe.parquet",
             **place,
         )
 

@@ -1,4 +1,4 @@
-"""Evaluation: all checkpoints of one model or run on one question set, in one job."""
+"""Evaluation: all checkpoints of one model or run on one question set, in one job; base models on the RL prompts."""
 
 
 rule evaluate:
@@ -22,5 +22,30 @@ rule evaluate:
         state=str(GRID.paths.state("evals/{id}/{benchmark}")),
     message:
         "Evaluating {wildcards.id} on {wildcards.benchmark}"
+    shell:
+        "job evaluate_checkpoints --spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"
+
+
+rule probe:
+    input:
+        unpack(probe_input),
+    output:
+        samples=RESULTS / "evals/{probe}/probe.parquet",
+    log:
+        RESULTS / "logs/probe/{probe}.log",
+    benchmark:
+        RESULTS / "benchmarks/probe/{probe}.tsv"
+    priority: 10
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=720,
+    params:
+        spec=probe_spec,
+        out=subpath(output.samples, parent=True),
+        state=str(GRID.paths.state("probes/{probe}")),
+    message:
+        "Sampling the base model {wildcards.probe} on the RL prompts"
     shell:
         "job evaluate_checkpoints --spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"

@@ -60,5 +60,17 @@ def evaluate_input(wildcards):
     }
 
 
+def probe_spec(wildcards):
+    return as_params(GRID.probe_spec(GRID.probes[wildcards.probe]))
+
+
+def probe_input(wildcards):
+    probe = GRID.probes[wildcards.probe]
+    return {
+        "checkpoints": base_checkpoints(probe.model),
+        "questions": GRID.paths.questions(GRID.file.prompts[probe.prompts].questions, "train"),
+    }
+
+
 def figure_spec(wildcards):
     return as_params(GRID.whole_spec("figure", study=wildcards.study, figure=wildcards.figure))

@@ -4,6 +4,7 @@ TABLES = ["scores", "training", "gains", "decomposition", "coverage", "styles", 
 
 TABLE_INPUT = {
     "samples": [GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],
+    "probes": [GRID.paths.probe(probe) for probe in GRID.probes.values()],
     "models": [GRID.paths.job(model) / "metrics.csv" for model in GRID.trained_models.values()],
     "runs": [GRID.paths.job(run) / "metrics.csv" for run in GRID.runs.values()],
 }

@@ -25,9 +25,10 @@ def body(job: Job) -> None:
             question_set=spec["question_set"],
             state=job.state,
             spec=spec,
-            out=job.out / "samples.parquet",
+            out=job.out / spec.get("file", "samples.parquet"),
             stop=job.stop,
             device=devices.pick(),
+            modes=spec.get("modes", evaluate.MODES),
         )
 
 

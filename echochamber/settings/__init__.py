@@ -13,7 +13,7 @@ from echochamber.settings.algorithms import (
     Sampling,
 )
 from echochamber.settings.base import NAME, Settings
-from echochamber.settings.grid_file import CLAIMS, FIGURES, Benchmark, GridFile, Prompts, Study
+from echochamber.settings.grid_file import CLAIMS, FIGURES, BaseSamples, Benchmark, GridFile, Prompts, Study
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import (
@@ -39,6 +39,7 @@ __all__ = [
     "NAME",
     "OPERATIONS",
     "Algorithm",
+    "BaseSamples",
     "Benchmark",
     "BpeTokenizer",
     "ExpertIteration",

@@ -35,6 +35,14 @@ class Benchmark(Settings):
     """What claims take it for; none: `hard` for AIME, `transfer` for MATH and for family `math`, else `task`."""
 
 
+class BaseSamples(Settings):
+    """What RL starts from, for the theory: completions of the base models on the RL prompts, drawn as RL samples."""
+
+    samples: Annotated[int, Field(ge=2)] = 8
+    """Completions a prompt. Predictions from few are biased (and corrected): rare right answers are missed."""
+    seed: Seed = 0
+
+
 FIGURES = ("formats", "passk", "kl", "algorithms", "mixtures", "scales", "transfer")
 CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14", "T1")
 
@@ -105,6 +113,7 @@ class GridFile(Settings):
     algorithms: dict[Name, Algorithm] = Field(default_factory=dict)
     prompts: dict[Name, Prompts] = Field(default_factory=dict)
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
+    base_samples: BaseSamples = BaseSamples()
     studies: dict[Name, Study] = Field(min_length=1)
 
     @model_validator(mode="after")

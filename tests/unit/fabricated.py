@@ -189,6 +189,11 @@ def fabricate(grid: Grid, questions: int = 100, steps: tuple[int, ...] = STEPS) 
         path = grid.paths.samples(job.id, benchmark)
         path.parent.mkdir(parents=True, exist_ok=True)
         samples(job, at, benchmark, questions, n, seed).to_parquet(path)
+    for seed, probe in enumerate(grid.probes.values(), start=1000):
+        path = grid.paths.probe(probe)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn = samples(probe.model, [500], probe.prompts, questions, grid.file.base_samples.samples, seed)
+        drawn[drawn["mode"] == "sample"].to_parquet(path)
     for seed, run in enumerate(grid.runs.values()):
         folder = grid.paths.job(run)
         folder.mkdir(parents=True, exist_ok=True)

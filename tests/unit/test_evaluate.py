@@ -32,8 +32,8 @@ def checkpoints(tmp_path_factory):
     return found
 
 
-def run(checkpoints, folder, stop=lambda: False, spec=None):
-    arguments = {"id": "a/b", "question_set": "x", "spec": spec or {}, "stop": stop, "device": CPU}
+def run(checkpoints, folder, stop=lambda: False, spec=None, **more):
+    arguments = {"id": "a/b", "question_set": "x", "spec": spec or {}, "stop": stop, "device": CPU} | more
     out = folder / "samples.parquet"
     evaluate.run(SETTINGS, checkpoints, QUESTIONS, state=folder / "state", out=out, **arguments)
     return pd.read_parquet(out)
@@ -59,6 +59,11 @@ def test_the_same_samples_when_asked_again_and_others_at_another_step(checkpoint
     pd.testing.assert_frame_equal(one, again)
     texts = one[one["mode"] == "sample"].groupby("step")["completion"].apply(list)
     assert texts[3] != texts[10]
+
+
+def test_one_mode_alone_draws_what_it_draws_beside_the_other(checkpoints, tmp_path):
+    both, sampled = run(checkpoints, tmp_path / "both"), run(checkpoints, tmp_path / "one", modes=["sample"])
+    pd.testing.assert_frame_equal(sampled, both[both["mode"] == "sample"].reset_index(drop=True))
 
 
 def test_greedy_is_the_most_likely_token_each_time(checkpoints, tmp_path):

@@ -37,6 +37,7 @@ def specs(grid):
     found |= {f"pretrain {id}": grid.pretrain_spec(model) for id, model in grid.trained_models.items()}
     found |= {f"posttrain {id}": grid.posttrain_spec(run) for id, run in grid.runs.items()}
     found |= {f"evaluate {id} {b}": grid.evaluate_spec(job, b) for (id, b), job in grid.evaluations.items()}
+    found |= {f"probe {id}": grid.probe_spec(probe) for id, probe in grid.probes.items()}
     return found
 
 
@@ -104,6 +105,22 @@ def test_one_setting_changes_only_what_hangs_on_it():
     assert changed(base, grid(hardware={"device": "H100"}, **{"scales/nano/gpus": 4})) == set()
     pretraining = {name for name in specs(base) if name.startswith("pretrain")}
     assert changed(base, grid(**{"pretraining/learning_rate": 2e-3})) == pretraining
+
+
+def test_runs_that_share_model_prompts_and_sampling_share_their_base_samples():
+    base = grid()
+    models = ["tg+2xomi1/nano/seed0", "tg+omi1+omi2/nano/seed0", "tg+omi1+omi2/pico/seed0"]
+    assert sorted(base.probes) == [f"{model}/synth-gsm/t1-p1-112" for model in models]  # of seven runs
+    cooler = grid(**{"algorithms/ei/sampling": {"temperature": 0.7, "max_new_tokens": 112}})
+    assert sorted(set(cooler.probes) - set(base.probes)) == ["tg+omi1+omi2/nano/seed0/synth-gsm/t0.7-p1-112"]
+    spec = base.probe_spec(base.probe(base.runs["tg+omi1+omi2/nano/seed0/ppo/synth-gsm/seed0"]))
+    settings = spec["settings"]
+    assert (settings["temperature"], settings["top_p"], settings["max_new_tokens"]) == (1.0, 1.0, 112)
+    assert (spec["modes"], spec["steps"], settings["samples"]) == (["sample"], ["last"], 8)
+    assert spec["questions"].endswith("questions/synth-gsm/train.jsonl")
+    assert changed(base, grid(base_samples={"samples": 16})) == {f"probe {id}" for id in base.probes}
+    early = grid(**{"pretraining/checkpoints": [100], "studies/kl/from_step": 100})
+    assert early.probe_spec(early.probes["tg+omi1+omi2/nano/seed0+step100/synth-gsm/t1-p1-112"])["steps"] == [100]
 
 
 def test_a_stage_version_is_part_of_its_specs_only(monkeypatch):
