@@ -1,10 +1,11 @@
-"""SIGKILL at random moments, many times: does every interrupted RL run end in the numbers of an undisturbed one?
+"""SIGKILL at random moments, many times: does every interrupted run end in the numbers of an undisturbed one?
 
     python benchmarks/kills.py [--kills 50] [--seed 0]
 
-For each of PPO, GRPO and Expert Iteration (toys of a few seconds, with the real checkpoint code): kill, resume, kill,
-and whenever a run has come to its end, compare its metrics, final weights and kept checkpoints bit for bit. What
-tests/unit/test_rl_kill.py does five times.
+For each of pretraining, PPO, GRPO and Expert Iteration (toys of a few seconds, with the real checkpoint code): kill,
+resume, kill, and whenever a run has come to its end, compare its metrics, final weights and kept checkpoints bit for
+bit. Every fifth kill is inside a checkpoint write: with half of a state written, between its two renames, or with half
+of a kept checkpoint. What tests/unit/test_kill.py does five times.
 """
 
 from __future__ import annotations
@@ -22,20 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/unit"))
 
-import torch
-from rl_nursery import ALGORITHMS, Nursery
-
-
-def contents(folder: Path) -> dict:
-    """Everything that must not depend on interruptions."""
-    done = torch.load(folder / "done.pt", weights_only=True)
-    kept = {path.parent.name: path.read_bytes() for path in folder.glob("checkpoints/step_*/model.safetensors")}
-    return {"metrics": done["metrics"], "weights": done["weights"], "kept": kept}
-
-
-def same(one: dict, other: dict) -> bool:
-    weights = all(torch.equal(one["weights"][name], other["weights"][name]) for name in other["weights"])
-    return weights and one["metrics"] == other["metrics"] and one["kept"] == other["kept"]
+from nursery import KINDS, Nursery, outcome
 
 
 def main() -> None:
@@ -45,35 +33,43 @@ def main() -> None:
     found = parser.parse_args()
     result = {}
     with Nursery() as nursery, tempfile.TemporaryDirectory() as place:
-        for algorithm in ALGORITHMS:
-            base = Path(place) / algorithm
-            started = time.monotonic()
-            assert nursery.run(algorithm, base / "undisturbed") == 0
-            seconds = time.monotonic() - started
-            expected = contents(base / "undisturbed")
-            draw = random.Random(f"{found.seed} {algorithm}")
-            kills = runs = different = 0
-            finishing = False
-            while kills < found.kills or finishing:
-                here = base / str(runs)
-                child = nursery.start(algorithm, here)
-                if kills < found.kills:
-                    time.sleep(draw.uniform(0.02, 0.4) * seconds)
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(child, signal.SIGKILL)
-                status = nursery.wait()
-                finishing = status != 0
-                if status == -signal.SIGKILL:
-                    kills += 1
-                elif status == 0:
-                    runs += 1
-                    different += not same(contents(here), expected)
-                else:
-                    raise SystemExit(f"{algorithm}: found exit status {status}, allowed: 0, or killed")
-            result[algorithm] = {"kills": kills, "runs": runs, "runs_that_differ": different}
-            print(algorithm, result[algorithm], flush=True)
+        for kind in KINDS:
+            result[kind] = kill_many(nursery, Path(place) / kind, kind, found.kills, found.seed)
+            print(kind, result[kind], flush=True)
     print(json.dumps({"benchmark": "kills", **result}))
     sys.exit(any(seen["runs_that_differ"] for seen in result.values()))
+
+
+def kill_many(nursery: Nursery, base: Path, kind: str, wanted: int, seed: int) -> dict[str, int]:
+    """Kill runs of `kind` until `wanted` kills have hit; gives how many, and how many finished runs differ."""
+    started = time.monotonic()
+    if nursery.run(kind, base / "undisturbed") != 0:
+        raise SystemExit(f"{kind}: the undisturbed run failed")
+    seconds = time.monotonic() - started
+    expected = outcome(base / "undisturbed")
+    draw = random.Random(f"{seed} {kind}")
+    kills = inside = runs = different = 0
+    status = 0
+    while kills < wanted or status != 0:  # the last run is let come to its end
+        here = base / str(runs)
+        fatal = None
+        if kills < wanted and kills % 5 == 4:
+            fatal = {"write": draw.randint(1, 3), "at": draw.choice(["half", "rotated", "kept"])}
+        child = nursery.start(kind, here, fatal)
+        if kills < wanted and not fatal:
+            time.sleep(draw.uniform(0.02, 0.4) * seconds)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        status = nursery.wait()
+        if status == -signal.SIGKILL:
+            kills += 1
+            inside += fatal is not None
+        elif status == 0:
+            runs += 1
+            different += outcome(here) != expected
+        else:
+            raise SystemExit(f"{kind}: found exit status {status}, allowed: 0, or killed")
+    return {"kills": kills, "inside_a_checkpoint_write": inside, "runs": runs, "runs_that_differ": different}
 
 
 main()

@@ -19,14 +19,13 @@ import torch
 from transformers import PreTrainedModel
 
 from echochamber import device as devices
-from echochamber.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
+from echochamber.checkpoint import TrainingState
 from echochamber.forward import LanguageModel, completion_logprobs
-from echochamber.job import Interrupted, Progress, UserError
+from echochamber.job import Progress
 from echochamber.rl import losses, rollout, schedule
+from echochamber.rl.optimizer import adamw
+from echochamber.rl.run import Rows, Run
 from echochamber.settings import ExpertIteration
-from echochamber.verify import counters, restore_counters
-
-Rows = list[dict[str, float | None]]
 
 COMPLETIONS_AT_ONCE = 1024
 """Completions between two chances to save."""
@@ -57,42 +56,27 @@ def train(
 
     Raises:
         Interrupted: `stop()` turned true; the state is saved.
-        UserError: the loss is no longer finite.
+        UserError: the loss is no longer finite, or the policy has diverged from the base model.
     """
     trainer = Trainer(settings, model, tokenizer, questions, seed, device)
-    metrics, timings = [], []
-    if saved := state.load():
-        trainer.load_state_dict(saved["trainer"])
-        metrics, timings = saved["metrics"], saved["timings"]
-        restore_counters(saved["verifier"])
-    last_save = time.monotonic()
-    progress = Progress(settings.iterations, "iteration", trainer.at.iteration - 1)
-
-    def breathe() -> None:
-        """Between two pieces of work: save if it is time, stop if asked to."""
-        nonlocal last_save
-        stopping = stop()
-        if stopping or time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
-            rows = {"metrics": metrics, "timings": timings}
-            state.save({"trainer": trainer.state_dict(), "verifier": counters()} | rows)
-            last_save = time.monotonic()
-        if stopping:
-            raise Interrupted(f"iteration {trainer.at.iteration} of {settings.iterations}")
-
-    while trainer.at.iteration <= settings.iterations:
-        iteration = trainer.at.iteration
+    run = Run(trainer, state, stop)
+    progress = Progress(settings.iterations, "iteration", run.step)
+    while run.step < settings.iterations:
+        iteration = run.step + 1
+        where = f"iteration {iteration} of {settings.iterations}"
+        kept = range(1, iteration)
         for done in trainer.sample():
-            progress.update(iteration - 1 + 0.5 * done)
-            breathe()
+            run.refuse_divergence(where, gradient_norm=0.0, kl=trainer.kl_per_token(), kept=kept)
+            progress.update(run.step + 0.5 * done)
+            run.breathe(where)
         for done in trainer.fine_tune():
-            progress.update(iteration - 0.5 + 0.5 * done)
-            breathe()
-        row, timing = trainer.finish_iteration()
-        metrics.append({"step": iteration} | row)
-        timings.append({"step": iteration} | timing)
+            run.refuse_divergence(where, gradient_norm=trainer.gradient_norm, kl=trainer.kl_per_token(), kept=kept)
+            progress.update(run.step + 0.5 + 0.5 * done)
+            run.breathe(where)
+        run.add(*trainer.finish_iteration())
         state.keep(iteration, model, tokenizer)
-        breathe()
-    return metrics, timings
+        run.breathe(where)
+    return run.metrics, run.timings
 
 
 @dataclass
@@ -132,6 +116,7 @@ class Trainer:
         self.prompts = rollout.encode_questions(tokenizer, questions)
         self.golds = [question.answer for question in questions]
         self.optimizer: torch.optim.Optimizer | None = None
+        self.gradient_norm = 0.0
         self.at = Place()
 
     def state_dict(self) -> dict:
@@ -153,15 +138,8 @@ class Trainer:
         kept = list(zip(saved["kept_questions"].tolist(), [row.tolist() for row in rows], strict=True))
         self.at = Place(*saved["place"], Counter(saved["sums"]), kept, Counter(saved["seconds"]))
         if saved["optimizer"]:
-            self.optimizer = self._optimizer()
+            self.optimizer = adamw(self.policy.model.parameters(), self.settings, self.settings.learning_rate)
             self.optimizer.load_state_dict(saved["optimizer"])
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        s = self.settings
-        weights = self.policy.model.parameters()
-        return torch.optim.AdamW(
-            weights, lr=s.learning_rate, betas=s.betas, eps=s.epsilon, weight_decay=s.weight_decay, fused=True
-        )
 
     def sample(self):
         """Sample this iteration's prompts, a chunk at a time; yields the share that is done."""
@@ -229,7 +207,7 @@ class Trainer:
         if at.update == 0:
             if s.start == "base":
                 self.policy.model.load_state_dict(self.base.model.state_dict())
-            self.optimizer = self._optimizer()
+            self.optimizer = adamw(self.policy.model.parameters(), self.settings, self.settings.learning_rate)
         while at.update < total:
             started = time.perf_counter()
             epoch, place = divmod(at.update, per_epoch)
@@ -260,15 +238,15 @@ class Trainer:
                     temperature=1.0,
                 )
             losses.weighted_sum(-logprobs, mask, weights[begin : begin + s.micro_batch]).backward()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.policy.model.parameters(), s.gradient_clip))
-        if not math.isfinite(norm):
-            raise UserError(
-                f"iteration {at.iteration}, update {at.update + 1}: found gradient norm {norm:g}, allowed: finite; "
-                f"the last good checkpoint is that of step {at.iteration - 1}"
-            )
+        self.gradient_norm = float(torch.nn.utils.clip_grad_norm_(self.policy.model.parameters(), s.gradient_clip))
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        at.sums["norm"] += norm
+        at.sums["norm"] += self.gradient_norm
+
+    def kl_per_token(self) -> float:
+        """k1 from the base model of the policy that sampled, in nats per token."""
+        sums = self.at.sums
+        return sums["kl_sum"] / sums["kl_completions"] * sums["completions"] / sums["tokens"]
 
     def finish_iteration(self) -> tuple[dict, dict]:
         """The rows of metrics.csv and timings.csv without their step; the place moves to the next iteration."""

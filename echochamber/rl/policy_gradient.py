@@ -14,7 +14,6 @@ textbook and from the code of the field:
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,20 +24,16 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from echochamber import device as devices
-from echochamber.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
+from echochamber.checkpoint import TrainingState
 from echochamber.forward import LanguageModel, completion_logprobs
-from echochamber.job import Interrupted, Progress, UserError
+from echochamber.job import Progress
 from echochamber.rl import advantages as adv
 from echochamber.rl import losses, rollout, schedule
 from echochamber.rl.critic import Critic
+from echochamber.rl.optimizer import adamw
 from echochamber.rl.rollout import Rollout
+from echochamber.rl.run import Rows, Run
 from echochamber.settings import PolicyGradient
-from echochamber.verify import counters, restore_counters
-
-Rows = list[dict[str, float | None]]
-
-DIVERGED_KL = 10.0
-"""Nats per token from the base model: far beyond any policy that still writes text."""
 
 
 def train(
@@ -67,42 +62,21 @@ def train(
     """
     trainer = Trainer(settings, model, tokenizer, len(questions), seed, device)
     prompts = rollout.encode_questions(tokenizer, questions)
-    keep = set(schedule.checkpoint_steps(settings, len(questions)))
+    kept = schedule.checkpoint_steps(settings, len(questions))
     total = schedule.total_steps(settings, len(questions))
-    first, metrics, timings = 0, [], []
-    if saved := state.load():
-        trainer.load_state_dict(saved["trainer"])
-        first, metrics, timings = (saved[key] for key in ("step", "metrics", "timings"))
-        restore_counters(saved["verifier"])
-
-    def save(step: int) -> None:
-        rows = {"metrics": metrics, "timings": timings}
-        state.save({"step": step, "trainer": trainer.state_dict(), "verifier": counters()} | rows)
-
-    progress = Progress(total, "step", first)
-    last_save, good = time.monotonic(), first
-    for step in range(first + 1, total + 1):
+    run = Run(trainer, state, stop)
+    progress = Progress(total, "step", run.step)
+    for step in range(run.step + 1, total + 1):
         numbers = schedule.prompt_numbers(step - 1, settings.prompts_per_batch, len(questions), seed)
         row, timing = trainer.step(step, [prompts[n] for n in numbers], [questions[n].answer for n in numbers])
-        drifted = abs(row["kl"]) / row["completion_tokens_mean"]
-        if not (math.isfinite(row["gradient_norm"]) and drifted < DIVERGED_KL):  # NaN compares false
-            raise UserError(
-                f"step {step}: found gradient norm {row['gradient_norm']:g} and KL {drifted:g} nats per token, "
-                f"allowed: finite, and up to {DIVERGED_KL:g}; the last good checkpoint is that of step "
-                f"{max((kept for kept in keep if kept < step), default=0)}, the last saved state that of step {good}"
-            )
-        metrics.append({"step": step} | row)
-        timings.append({"step": step} | timing)
+        drifted = row["kl"] / row["completion_tokens_mean"]
+        run.refuse_divergence(f"step {step}", gradient_norm=row["gradient_norm"], kl=drifted, kept=kept)
+        run.add(row, timing)
         progress.update(step, reward=row["reward_mean"], kl=row["kl"], tokens_per_second=timing["tokens_per_second"])
-        if step in keep:
+        if step in kept:
             state.keep(step, model, tokenizer)
-        if stop():
-            save(step)
-            raise Interrupted(f"step {step} of {total}")
-        if time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
-            save(step)
-            last_save, good = time.monotonic(), step
-    return metrics, timings
+        run.breathe(f"step {step} of {total}")
+    return run.metrics, run.timings
 
 
 @dataclass
@@ -165,17 +139,11 @@ class Trainer:
         self.sequences = settings.prompts_per_batch * settings.samples_per_prompt
         self.updates_per_step = settings.update_passes * self.sequences // settings.update_batch
         self.total_updates = schedule.total_steps(settings, n_prompts) * self.updates_per_step
-        self.optimizer = self._optimizer(model.parameters(), settings.learning_rate)
+        self.optimizer = adamw(model.parameters(), settings, settings.learning_rate)
         self.critic = self.critic_optimizer = None
         if settings.kind == "ppo":
             self.critic = Critic(model, recompute=settings.gradient_checkpointing)
-            self.critic_optimizer = self._optimizer(self.critic.parameters(), settings.critic_learning_rate)
-
-    def _optimizer(self, parameters: Any, learning_rate: float) -> torch.optim.Optimizer:
-        s = self.settings
-        return torch.optim.AdamW(
-            parameters, lr=learning_rate, betas=s.betas, eps=s.epsilon, weight_decay=s.weight_decay, fused=True
-        )
+            self.critic_optimizer = adamw(self.critic.parameters(), settings, settings.critic_learning_rate)
 
     def state_dict(self) -> dict:
         saved = {"model": self.policy.model.state_dict(), "optimizer": self.optimizer.state_dict()}

@@ -38,13 +38,6 @@ class KL(Settings):
         return self
 
 
-def _check_reward(value: str) -> str:
-    allowed = ("correct", "random", *(f"format:{name}" for name in FORMATS))
-    if value not in allowed:
-        raise ValueError(f"found {value!r}, allowed: {', '.join(allowed)}")
-    return value
-
-
 class Sampling(Settings):
     """How completions are drawn during RL."""
 
@@ -53,7 +46,35 @@ class Sampling(Settings):
     max_new_tokens: PositiveInt = 1024
 
 
-class PolicyGradient(Settings):
+class PostTraining(Settings):
+    """What policy gradients and Expert Iteration share: the optimiser, the reward, and how a pass is made."""
+
+    micro_batch: PositiveInt = 64
+    """Sequences in one forward and backward pass: bounds memory, changes no result but for rounding."""
+    warmup: Share = 0.03
+    """Fraction of the updates."""
+    final_learning_rate: Share = 0.1
+    """Where the cosine ends, as a fraction of the peak."""
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    epsilon: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.0
+    gradient_clip: PositiveFloat = 1.0
+    reward: str = "correct"
+    """`correct`, or a control: `random`, `format:F` (format F earns 1, right or not)."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    gradient_checkpointing: bool = False
+    """Make activations again in the backward pass: less memory, a third more computation."""
+
+    @field_validator("reward")
+    @classmethod
+    def _known_reward(cls, value: str) -> str:
+        allowed = ("correct", "random", *(f"format:{name}" for name in FORMATS))
+        if value not in allowed:
+            raise ValueError(f"found {value!r}, allowed: {', '.join(allowed)}")
+        return value
+
+
+class PolicyGradient(PostTraining):
     """PPO, GRPO and their relatives: one trainer, told apart by advantages, critic and reduction."""
 
     kind: Literal["ppo", "grpo", "reinforce_baseline", "rloo", "dr_grpo"]
@@ -64,23 +85,12 @@ class PolicyGradient(Settings):
     sampling: Sampling = Sampling()
     update_batch: PositiveInt = 64
     """Sequences in one optimiser step."""
-    micro_batch: PositiveInt = 64
-    """Sequences in one forward and backward pass: bounds memory, changes no result but for rounding."""
     update_passes: PositiveInt = 1
     """Passes over a rollout batch."""
     learning_rate: PositiveFloat = 1e-6
     critic_learning_rate: PositiveFloat = 7e-6
     """PPO only."""
-    warmup: Share = 0.03
-    """Fraction of the updates."""
-    final_learning_rate: Share = 0.1
-    betas: tuple[Share, Share] = (0.9, 0.95)
-    epsilon: PositiveFloat = 1e-8
-    weight_decay: NonNegativeFloat = 0.0
-    gradient_clip: PositiveFloat = 1.0
     kl: KL = KL()
-    reward: str = "correct"
-    """`correct`, or a control: `random`, `format:F` (format F earns 1, right or not)."""
     gamma: Share = 1.0
     gae_lambda: Share = 0.95
     clip: PositiveFloat = 0.2
@@ -92,11 +102,6 @@ class PolicyGradient(Settings):
     (the default of dr_grpo)."""
     log_spaced_checkpoints: Annotated[int, Field(ge=0)] = 15
     checkpoint_every_pass: bool = True
-    precision: Literal["fp32", "bf16"] = "bf16"
-    gradient_checkpointing: bool = False
-    """Make activations again in the backward pass: less memory, a third more computation."""
-
-    _reward = field_validator("reward")(_check_reward)
 
     @model_validator(mode="before")
     @classmethod
@@ -120,7 +125,7 @@ class PolicyGradient(Settings):
         return self
 
 
-class ExpertIteration(Settings):
+class ExpertIteration(PostTraining):
     """Sample, keep what is right, fine-tune, repeat."""
 
     kind: Literal["expert_iteration"]
@@ -134,20 +139,7 @@ class ExpertIteration(Settings):
     """Fine-tune from the pretrained model (the paper's) or from the newest one."""
     epochs: PositiveInt = 2
     batch: PositiveInt = 256
-    micro_batch: PositiveInt = 64
     learning_rate: PositiveFloat = 1e-4
-    warmup: Share = 0.03
-    final_learning_rate: Share = 0.1
-    betas: tuple[Share, Share] = (0.9, 0.95)
-    epsilon: PositiveFloat = 1e-8
-    weight_decay: NonNegativeFloat = 0.0
-    gradient_clip: PositiveFloat = 1.0
-    reward: str = "correct"
-    precision: Literal["fp32", "bf16"] = "bf16"
-    gradient_checkpointing: bool = False
-    """Make activations again in the backward pass: less memory, a third more computation."""
-
-    _reward = field_validator("reward")(_check_reward)
 
 
 Algorithm = Annotated[PolicyGradient | ExpertIteration, Field(discriminator="kind")]

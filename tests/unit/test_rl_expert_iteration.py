@@ -6,9 +6,11 @@ import pytest
 import torch
 from rl_toys import QUESTIONS, MemoryState, letters, plain_logprobs, tiny_model, verify_letters
 
-from echochamber.job import Interrupted
+from echochamber.job import Interrupted, UserError
 from echochamber.rl import expert_iteration, rollout
+from echochamber.rl import run as frame
 from echochamber.rl.expert_iteration import Trainer, keep, train
+from echochamber.rl.optimizer import adamw
 from echochamber.settings import FORMATS, ExpertIteration
 
 CPU = torch.device("cpu")
@@ -78,7 +80,7 @@ def test_right_completions_are_kept_with_their_question(drop_duplicates, monkeyp
 def test_an_update_is_adam_on_the_mean_negative_log_likelihood_of_the_completion_tokens():
     trainer = Trainer(settings(epochs=1, batch=8, warmup=0), toy_model(), letters(), QUESTIONS, 0, CPU)
     rows = [(0, [5, 9, 2]), (3, [7, 2]), (0, [11]), (5, [4, 4, 4, 4, 4, 4, 4, 4])]
-    trainer.optimizer = trainer._optimizer()
+    trainer.optimizer = adamw(trainer.policy.model.parameters(), trainer.settings, 1e-2)
     trainer._update(rows, 1e-2)
 
     plain = toy_model()
@@ -185,3 +187,18 @@ def test_rewards(reward):
     metrics, weights = run(iterations=1, reward=reward)
     assert 0 <= metrics[0]["reward_mean"] <= 1
     assert all(torch.isfinite(weight).all() for weight in weights.values())
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run():
+    with pytest.raises(
+        UserError, match=r"iteration \d of 3: found gradient norm (nan|inf) .* checkpoint is that of step"
+    ):
+        run(iterations=3, learning_rate=1e20, gradient_clip=1e30, epochs=8)
+
+
+def test_a_diverged_kl_stops_the_run_and_its_policy_is_not_called_good(monkeypatch):
+    monkeypatch.setattr(frame, "DIVERGED_KL", 0.05)
+    with pytest.raises(
+        UserError, match=r"iteration 2 of 3: .* up to 0.05; the last good checkpoint is that of step 0 "
+    ):
+        run(iterations=3)

@@ -1,0 +1,97 @@
+"""SIGKILL at any moment, then the same command: metrics and weights equal those of a run that nobody disturbed."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+
+import pytest
+from nursery import KINDS, Nursery, outcome
+
+pytestmark = pytest.mark.xdist_group("kill")  # one nursery for all
+
+KILLS = 5
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="module")
+def undisturbed(nursery, tmp_path_factory):
+    """Per kind of training: what a run without interruption gives, and the seconds that it takes."""
+    results = {}
+    for kind in KINDS:
+        folder = tmp_path_factory.mktemp(kind)
+        started = time.monotonic()
+        assert nursery.run(kind, folder) == 0
+        seconds = time.monotonic() - started
+        results[kind] = outcome(folder), seconds
+        assert len(results[kind][0]["kept"]) >= 3
+    return results
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_random_moments(nursery, undisturbed, tmp_path, kind):
+    result, seconds = undisturbed[kind]
+    draw = random.Random(f"kills of {kind}")
+    killed = runs = 0
+    while killed < KILLS:
+        here = tmp_path / str(runs)  # a run that was faster than its kills has ended well; then another one
+        child = nursery.start(kind, here)
+        time.sleep(draw.uniform(0.02, 0.3) * seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        status = nursery.wait()
+        assert status in (0, -signal.SIGKILL)
+        killed += status != 0
+        if status == 0:
+            assert outcome(here) == result
+            runs += 1
+    assert nursery.run(kind, here) == 0
+    assert outcome(here) == result
+
+
+@pytest.mark.parametrize("at", ["half", "rotated", "kept"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_inside_a_checkpoint_write(nursery, undisturbed, tmp_path, kind, at):
+    assert nursery.run(kind, tmp_path, {"write": 3, "at": at}) == -signal.SIGKILL
+    assert not (tmp_path / "done.pt").exists()
+    if at == "kept":
+        assert len(list(tmp_path.glob("checkpoints/.step_*"))) == 1
+        assert len(list(tmp_path.glob("checkpoints/step_*"))) == 2
+    else:
+        assert (tmp_path / "previous").exists()
+        assert (tmp_path / "latest").exists() == (at == "half")
+    assert nursery.run(kind, tmp_path) == 0
+    assert outcome(tmp_path) == undisturbed[kind][0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sigterm_saves_and_exits_with_75(nursery, undisturbed, tmp_path, kind):
+    result, seconds = undisturbed[kind]
+    draw = random.Random(f"stops of {kind}")
+    while True:
+        process = nursery.start(kind, tmp_path)
+        time.sleep(draw.uniform(0.1, 0.5) * seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
+        status = nursery.wait()
+        if status == 75:
+            break
+        assert status in (0, -signal.SIGTERM)  # over, or not yet listening: once more
+    assert (tmp_path / "latest/state.pt").exists()
+    assert nursery.run(kind, tmp_path) == 0
+    assert outcome(tmp_path) == result
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_truncated_state_is_passed_over(nursery, undisturbed, tmp_path, kind):
+    assert nursery.run(kind, tmp_path, {"write": 4, "at": "half"}) == -signal.SIGKILL
+    file = tmp_path / "latest/state.pt"
+    os.truncate(file, file.stat().st_size // 2)
+    assert nursery.run(kind, tmp_path) == 0
+    assert outcome(tmp_path) == undisturbed[kind][0]
