@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from echochamber.analysis.decomposition import PARTS
@@ -118,25 +117,19 @@ def coverage(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
 
 
 def theory(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
-    """Predicted and measured shares, the mean over the runs of a setting, and the root mean square error."""
+    """Predicted and measured shares on the RL prompts, the mean over the runs of a setting, and the error."""
     rows = []
-    table = tables["theory"]
-    for key, part in table.groupby([*SETTING, "question_set"], dropna=False, sort=False):
-        mean = part.groupby("format", sort=False)[["base", "predicted", "bias", "measured"]].mean()
-        mean = mean[mean[["base", "predicted", "measured"]].max(axis=1) >= 0.01]
-        corrected = mean["predicted"] + mean["bias"].fillna(0)
+    for key, part in tables["theory"].groupby(SETTING, dropna=False, sort=False):
+        mean = part.groupby(["measure", "format"], sort=False)["estimate"].mean()
+        shown = {name: mean[name] for name in ("base", "corrected", "measured")}
+        error, movement = part[part["measure"] == "error"], part[part["measure"] == "movement"]
         first = part.iloc[0]
         law = {"tilt": "exp(r / coefficient)", "k3": "k3", "limit": "right answers only"}[first["law"]]
         rows.append(
-            {"setting": " · ".join(key[:3]), "question_set": key[-1], "law": law, "beta": first["beta"]}
-            | {
-                "base": _shares(mean["base"]),
-                "predicted": _shares(mean["predicted"]),
-                "measured": _shares(mean["measured"]),
-            }
-            | {"bias": float(mean["bias"].abs().max())}
-            | {"error": float(np.sqrt(((corrected - mean["measured"]) ** 2).mean()))}
-            | {"matched": bool(first["matched"] and first["sequence_level"])}
+            {"setting": " · ".join(key[:3]), "law": law, "beta": first["beta"], "reason": first["reason"]}
+            | {name: _shares(shares) for name, shares in shown.items()}
+            | {"bias": float(mean["bias"].abs().max()), "movement": movement["estimate"].mean()}
+            | {"error": "; ".join(interval(*row) for row in error[["estimate", "low", "high"]].itertuples(index=False))}
         )
     return rows
 

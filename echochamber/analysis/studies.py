@@ -57,7 +57,7 @@ class StudyView:
         self.model_scores = scores[scores["id"].isin(models)]
         training = tables["training"]
         self.training = training[training["id"].isin(ids)]
-        theory = tables.get("theory", pd.DataFrame(columns=["id", *CONDITION]))
+        theory = tables.get("theory", pd.DataFrame(columns=["id", *CONDITION, "measure"]))
         self.theory = theory[theory["id"].isin(ids)]
         styles = tables.get("styles", pd.DataFrame(columns=["id", *CONDITION]))
         self.styles = styles[styles["id"].isin(ids)]

@@ -10,7 +10,7 @@
 | coverage | questions gained and lost, change of pass@k (`analysis.coverage`): columns `COVERAGE` |
 | styles | share of a variant of a style inside a format (`analysis.styles`): columns `STYLES` |
 | scorers | how often both scorers, or one of them alone, call a checkpoint's completions right, by their labels |
-| theory | predicted and measured share of a format (`analysis.predictions`): columns `THEORY` |
+| theory | predicted and measured share of a format on the RL prompts (`analysis.theory_tables`) |
 | samples | a completion before or after RL, for the report: columns `SAMPLES` |
 
 A run's step 0 is its base model: those rows come from the base model's evaluation. Imports no torch.
@@ -24,13 +24,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from echochamber.analysis import samples
+from echochamber.analysis import samples, theory_tables
+from echochamber.analysis.columns import AXES, ESTIMATE
 from echochamber.analysis.coverage import coverage
 from echochamber.analysis.decomposition import decomposition
 from echochamber.analysis.disagreements import COLUMNS as DISAGREEMENTS
 from echochamber.analysis.disagreements import disagreements
 from echochamber.analysis.examples import SAMPLES, examples
-from echochamber.analysis.predictions import predictions
 from echochamber.analysis.replicates import by_replicate
 from echochamber.analysis.samples import Answers
 from echochamber.analysis.scores import COLUMNS, SCORERS, scores
@@ -39,21 +39,15 @@ from echochamber.files import write_aside
 from echochamber.grid import Grid
 from echochamber.intervals import crossed_interval, paired_interval, t_interval
 
-AXES = ("mixture", "scale", "model_seed", "algorithm", "prompts", "run_seed")
 SCORES = ("id", *AXES, "step", "completions_sampled", "question_set", *COLUMNS)
 GAINS = (
     *("id", *AXES, "base_step", "step", "question_set", "scorer", "metric", "k"),
     *("base", "final", "gain", "low", "high", "n_questions", "n_samples", "n_seeds"),
 )
-ESTIMATE = ("estimate", "low", "high", "n_questions", "n_samples", "n_seeds")
 OF_RUN = ("id", *AXES, "base_step", "step", "question_set")
 PARTS_OF_GAIN = (*OF_RUN, "part", "format", *ESTIMATE)
 COVERAGE = (*OF_RUN, "measure", "k", *ESTIMATE)
 STYLES = (*OF_RUN, "completions_sampled", "format", "style", "variant", *ESTIMATE)
-THEORY = (
-    *(*OF_RUN, "law", "beta", "matched", "sequence_level", "format", "base", "predicted", "bias", "measured"),
-    *("n_questions", "n_samples", "n_seeds"),
-)
 TEXTS = (
     *(
         "id",
@@ -68,8 +62,8 @@ TEXTS = (
         "format",
         "stage",
     ),
-    *("question_id", "question", "gold", "completion", "answer", "status", "part", "measure", "law", "style"),
-    "variant",
+    *("question_id", "question", "gold", "completion", "answer", "status", "part", "measure", "style", "variant"),
+    *theory_tables.TEXTS,
 )
 INTEGERS = ("model_seed", "run_seed", "step", "k", "n_questions", "n_samples", "n_seeds", "base_step", "sample")
 
@@ -89,7 +83,7 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         )
     )
     cached_styles = lru_cache(maxsize=256)(lambda id, benchmark, step: styles(_file(grid, id, benchmark), step))
-    score_rows, gain_rows, example_rows, part_rows, coverage_rows, theory_rows, style_rows = [], [], [], [], [], [], []
+    score_rows, gain_rows, example_rows, part_rows, coverage_rows, style_rows = [], [], [], [], [], []
     scorer_rows = []
     for (id, benchmark), job in grid.evaluations.items():
         row = index.loc[id]
@@ -121,7 +115,6 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
             here |= {"n_samples": drawn[0].correct.size + drawn[1].correct.size}
             part_rows += [here | r for r in decomposition(*drawn)]
             coverage_rows += [here | r for r in coverage(*drawn)]
-            theory_rows += [here | r for r in predictions(grid, job, benchmark, *drawn)]
         if grid.file.prompts[job.prompts].questions == grid.file.benchmarks[benchmark].questions:
             for step in (0, *steps):
                 at = {"base_step": base, "step": step, "completions_sampled": completions_sampled(logs[id], row, step)}
@@ -141,10 +134,9 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         "decomposition": _typed(_with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
         "coverage": _typed(_with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
         "styles": _typed(pd.DataFrame(style_rows, columns=list(STYLES))),
-        "theory": _typed(pd.DataFrame(theory_rows, columns=list(THEORY))),
         "scorers": _typed(pd.DataFrame(scorer_rows, columns=["id", *AXES, "step", "question_set", *DISAGREEMENTS])),
         "samples": _typed(pd.DataFrame(example_rows, columns=list(SAMPLES))),
-    }
+    } | {name: _typed(table) for name, table in theory_tables.build(grid, index, logs).items()}
 
 
 def write(tables: dict[str, pd.DataFrame], folder: Path) -> None:

@@ -5,27 +5,36 @@ exp(r(y) / beta). With a 0/1 reward a format of share a_i and accuracy p_i in th
 share proportional to a_i (1 - p_i + p_i exp(1 / beta)). That holds question by question; the shares are averaged
 over questions afterwards (the ratio of averages is another number). beta -> 0 is the base model restricted to right
 answers, share_i proportional to a_i p_i; it is also where Expert Iteration without dropping duplicates goes.
+
+Where the KL is a term of the loss and not of the reward, the scale of the advantages matters: the gradient of the
+reward is (E[A | right] - E[A | wrong]) times that of E[r] (`advantage_gap`), so the coefficient that the laws see is
+beta over that gap, and the gap depends on the mean reward where the policy comes to rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import logsumexp
+from scipy.stats import binom
+
+Gap = Callable[[np.ndarray], np.ndarray]
+"""Mean reward -> E[A | right] - E[A | wrong]."""
 
 
-def predicted_shares(written: np.ndarray, right: np.ndarray, beta: float) -> np.ndarray:
+def predicted_shares(written: np.ndarray, right: np.ndarray, beta: float | np.ndarray) -> np.ndarray:
     """Shares of formats at the optimum, question by question.
 
     written, right: (questions, formats), base completions in a format and right ones among them. beta: the KL
-    coefficient, nats; 0 is the limit. Worked out with logarithms, so that exp(1 / beta) cannot overflow. Returns
-    (questions, formats), rows that sum to 1. A question without any right completion keeps its base shares: so few
-    samples cannot show where its right answers are.
+    coefficient, nats, one or (questions, 1); 0 is the limit. Worked out with logarithms, so that exp(1 / beta) cannot
+    overflow. Returns (questions, formats), rows that sum to 1. A question without any right completion keeps its base
+    shares: so few samples cannot show where its right answers are.
     """
     written, right = np.asarray(written, dtype=float), np.asarray(right, dtype=float)
-    if beta < 0:
-        raise ValueError(f"beta: found {beta}, allowed: 0 or more")
+    _not_negative(beta)
     share = written / written.sum(-1, keepdims=True)
-    if beta == 0:
+    if np.all(beta == 0):
         solved = right.sum(-1, keepdims=True)
         return np.where(solved > 0, right / np.maximum(solved, 1), share)
     with np.errstate(divide="ignore"):
@@ -33,49 +42,116 @@ def predicted_shares(written: np.ndarray, right: np.ndarray, beta: float) -> np.
     return np.exp(log - logsumexp(log, axis=-1, keepdims=True))
 
 
-def predict(
-    format: np.ndarray, correct: np.ndarray, formats: int, beta: float, law: str = "tilt"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean predicted shares over questions, and how far they move when the samples are halved.
-
-    format: (questions, samples) indices; correct: (questions, samples) bool. The prediction from n samples is
-    biased, by about c / n to leading order: a question's rare right answers are missed. Both halves of the samples
-    give another prediction with about twice that bias, so (all) - (mean of halves) estimates what is still missing
-    from (all). Returns (shares, bias), each (formats,); shares + bias is the corrected prediction. bias is NaN with
-    one sample. law: `tilt`, or `k3` for `stationary_k3`.
-    """
-    law_of = predicted_shares if law == "tilt" else stationary_k3
-
-    def mean_shares(part: slice) -> np.ndarray:
-        within = format[:, part, None] == np.arange(formats)
-        written = within.sum(1)
-        return law_of(written, (within & correct[:, part, None]).sum(1), beta).mean(0)
-
-    n = format.shape[1]
-    whole = mean_shares(slice(None))
-    if n < 2:
-        return whole, np.full(formats, np.nan)
-    halves = (mean_shares(slice(0, n // 2)) + mean_shares(slice(n // 2, 2 * (n // 2)))) / 2
-    return whole, whole - halves
-
-
-def stationary_k3(written: np.ndarray, right: np.ndarray, beta: float) -> np.ndarray:
+def stationary_k3(written: np.ndarray, right: np.ndarray, beta: float | np.ndarray) -> np.ndarray:
     """Shares where group-centred policy gradient with sequence-level k3 in the loss stands still, question by question.
 
     pi(y) = ref(y) beta / (beta + rbar - r(y)) with rbar the mean reward under pi. Right answers, of mass P in the
     base model, are re-weighted by beta / (beta + rbar - 1), wrong ones by beta / (beta + rbar); that the weights sum
-    to 1 gives rbar^2 + (beta - 1) rbar - beta P = 0. Undivided advantages of a large group (division by the sampled
-    standard deviation changes the effective coefficient).
+    to 1 gives rbar^2 + (beta - 1) rbar - beta P = 0 (`mean_reward_k3`).
 
     Arguments and result as in `predicted_shares`; beta = 0 has the same limit.
     """
     written, right = np.asarray(written, dtype=float), np.asarray(right, dtype=float)
-    if beta == 0:
+    _not_negative(beta)
+    if np.all(beta == 0):
         return predicted_shares(written, right, 0)
     total = written.sum(-1, keepdims=True)
     mass = right.sum(-1, keepdims=True) / total
-    mean = ((1 - beta) + np.sqrt((1 - beta) ** 2 + 4 * beta * mass)) / 2
-    some, some_not = mass > 0, mass < 1
-    up = np.divide(beta, beta + mean - 1, out=np.ones_like(mean), where=some & some_not)
-    down = np.divide(beta, beta + mean, out=np.ones_like(mean), where=some & some_not)
+    mean = mean_reward_k3(mass, beta)
+    mixed = (mass > 0) & (mass < 1)
+    up = np.divide(beta, beta + mean - 1, out=np.ones_like(mean), where=mixed)
+    down = np.divide(beta, beta + mean, out=np.ones_like(mean), where=mixed)
     return (up * right + down * (written - right)) / total
+
+
+def mean_reward_tilt(mass: np.ndarray, beta: float | np.ndarray) -> np.ndarray:
+    """Mean reward at the optimum, from the base model's `mass` of right answers."""
+    with np.errstate(divide="ignore"):
+        right, wrong = np.log(mass) + 1 / beta, np.log1p(-mass)
+    return np.exp(right - np.logaddexp(right, wrong))
+
+
+def mean_reward_k3(mass: np.ndarray, beta: float | np.ndarray) -> np.ndarray:
+    """Mean reward where k3 in the loss stands still."""
+    return ((1 - beta) + np.sqrt((1 - beta) ** 2 + 4 * beta * mass)) / 2
+
+
+def advantage_gap(mean: np.ndarray, group: int, kind: str) -> np.ndarray:
+    """E[A | right] - E[A | wrong] of a completion in a group of `group`, at mean reward `mean`, exactly.
+
+    kind: `grpo` divides by the group's unbiased standard deviation (a group that agrees has advantages 0), `dr_grpo`
+    and `reinforce_baseline` subtract the mean, own score included: 1 - 1/G; `rloo` leaves it out: 1. At G = 8 grpo has
+    1.75 at a mean of .43, where dividing by the population's standard deviation would give 2.02.
+    """
+    mean = np.asarray(mean, dtype=float)
+    if kind != "grpo":
+        return np.full(mean.shape, 1.0 if kind == "rloo" else 1 - 1 / group)
+    others = np.arange(group)  # right ones among the other completions
+    chance = binom.pmf(others, group - 1, mean[..., None])
+
+    def advantage(own: int) -> np.ndarray:
+        right = others + own
+        deviation = np.sqrt(right * (group - right) / (group * (group - 1)))
+        return np.divide(own - right / group, deviation, out=np.zeros(group), where=deviation > 0)
+
+    return (chance * (advantage(1) - advantage(0))).sum(-1)
+
+
+def with_gap(law: str, gap: Gap) -> Callable[[np.ndarray, np.ndarray, float], np.ndarray]:
+    """A law (`tilt` or `k3`) for a KL in the loss beside advantages with this gap: the same arguments and result.
+
+    The mean reward at rest solves rbar = mean_reward(P, beta / gap(rbar)), question by question; of several solutions
+    the policy, which comes from P below them, meets the smallest.
+    """
+    shares, mean_reward = (predicted_shares, mean_reward_tilt) if law == "tilt" else (stationary_k3, mean_reward_k3)
+
+    def scaled(written: np.ndarray, right: np.ndarray, beta: float) -> np.ndarray:
+        if beta == 0:
+            return shares(written, right, 0)
+        mass = right.sum(-1) / written.sum(-1)
+        low, high = _first_crossing(lambda r: mean_reward(mass[:, None], beta / gap(r)) - r, mass)
+        return shares(written, right, beta / gap((low + high) / 2)[:, None])
+
+    return scaled
+
+
+def _first_crossing(excess: Callable[[np.ndarray], np.ndarray], start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of a tiny bracket of the smallest root above `start`, (questions,), of a function that begins positive."""
+    low, high = start[:, None], np.ones_like(start)[:, None]
+    for _ in range(5):  # 32 parts five times: 3e-8 of the first bracket
+        at = low + (high - low) * np.linspace(0, 1, 33)
+        first = np.argmax(excess(at[:, 1:]) <= 0, axis=1)[:, None]
+        low, high = np.take_along_axis(at, first, 1), np.take_along_axis(at, first + 1, 1)
+    return low[:, 0], high[:, 0]
+
+
+def predict(
+    format: np.ndarray,
+    correct: np.ndarray,
+    formats: int,
+    law: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted shares of each question, and how far they move when the samples are halved.
+
+    format: (questions, samples) indices; correct: (questions, samples) bool; law: (written, right) -> shares. The
+    prediction from n samples is biased, by about c / n to leading order: a question's rare right answers are missed.
+    Both halves of the samples give another prediction with about twice that bias, so (all) - (mean of halves)
+    estimates what is still missing from (all). Returns (shares, bias), each (questions, formats); the mean of
+    shares + bias over questions is the corrected prediction. bias is NaN with one sample.
+    """
+    within = format[:, :, None] == np.arange(formats)
+    right = within & correct[:, :, None]
+
+    def shares(part: slice) -> np.ndarray:
+        return law(within[:, part].sum(1), right[:, part].sum(1))
+
+    half = format.shape[1] // 2
+    whole = shares(slice(None))
+    if not half:
+        return whole, np.full_like(whole, np.nan)
+    return whole, whole - (shares(slice(0, half)) + shares(slice(half, 2 * half))) / 2
+
+
+def _not_negative(beta: float | np.ndarray) -> None:
+    if np.any(np.asarray(beta) < 0):
+        raise ValueError(f"beta: found {beta}, allowed: 0 or more")

@@ -1,4 +1,4 @@
-"""The parts of RL's gain, coverage, and the theory, against worked numbers, brute force and simulation."""
+"""The parts of RL's gain, and coverage, against worked numbers and simulation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.optimize import brentq, minimize
 
-from echochamber.analysis import theory
 from echochamber.analysis.coverage import coverage
 from echochamber.analysis.decomposition import PARTS, decompose, decomposition
 from echochamber.analysis.samples import Answers
@@ -103,72 +101,3 @@ def test_coverage_by_hand():
     assert rows[("crossing", None)] == 4
     certain = coverage(answers(form, before), answers(form, before | True))
     assert np.isnan(next(r["estimate"] for r in certain if r["measure"] == "crossing"))
-
-
-# --- theory ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("beta", [0.1, 0.3, 1.0, 5.0])
-def test_the_predicted_shares_are_the_optimum_of_the_objective(beta):
-    """Maximise E[r] - beta KL(pi || ref) numerically over distributions on six completions of three formats."""
-    reference = np.array([0.25, 0.2, 0.1, 0.25, 0.05, 0.15])
-    reward, form = np.array([1, 0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2])
-
-    def loss(logits: np.ndarray) -> float:
-        log = logits - np.logaddexp.reduce(logits)
-        return -float(np.exp(log) @ (reward - beta * (log - np.log(reference))))
-
-    pi = np.exp((x := minimize(loss, np.log(reference), tol=1e-12).x) - np.logaddexp.reduce(x))
-    written = np.array([reference[form == f].sum() for f in range(3)])
-    right = np.array([(reference * reward)[form == f].sum() for f in range(3)])
-    expected = [pi[form == f].sum() for f in range(3)]
-    assert theory.predicted_shares(written[None], right[None], beta)[0] == pytest.approx(expected, abs=1e-5)
-
-
-def test_small_coefficients_do_not_overflow_and_meet_the_limit():
-    written, right = np.array([[6.0, 3, 1]]), np.array([[3.0, 3, 0]])
-    assert theory.predicted_shares(written, right, 1e-3)[0] == pytest.approx([0.5, 0.5, 0], abs=1e-12)
-    assert theory.predicted_shares(written, right, 0)[0] == pytest.approx([0.5, 0.5, 0])
-    assert theory.predicted_shares(written, right, 1e9)[0] == pytest.approx([0.6, 0.3, 0.1])
-    assert theory.predicted_shares(written, 0 * right, 0.1)[0] == pytest.approx(
-        [0.6, 0.3, 0.1]
-    )  # nothing right is seen
-    with pytest.raises(ValueError, match="allowed: 0 or more"):
-        theory.predicted_shares(written, right, -1)
-
-
-@pytest.mark.parametrize("beta", [0.05, 0.5, 2.0])
-def test_k3_stands_still_where_its_own_equation_says(beta):
-    """pi = ref beta / (beta + rbar - r) with rbar the mean reward of pi itself."""
-    written, right = np.array([6.0, 3, 1]), np.array([3.0, 2, 0])
-    found = theory.stationary_k3(written[None], right[None], beta)[0]
-    assert found.sum() == pytest.approx(1)
-    ref = np.array([written - right, right]) / written.sum()
-
-    def policy(mean: float) -> np.ndarray:
-        return ref * beta / (beta + mean - np.array([[0.0], [1.0]]))
-
-    mean = brentq(lambda m: policy(m).sum() - 1, max(0.0, 1 - beta) + 1e-9, 1.0)
-    assert policy(mean)[1].sum() == pytest.approx(mean)
-    assert found == pytest.approx(policy(mean).sum(0))
-    for extreme in (0 * right, written):
-        assert theory.stationary_k3(written[None], extreme[None], beta)[0] == pytest.approx([0.6, 0.3, 0.1])
-
-
-def test_shares_are_averaged_over_questions():
-    form = np.array([[0, 0, 1, 1], [0, 0, 0, 1]])
-    correct = np.array([[1, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
-    shares, _ = theory.predict(form, correct, 2, 0)
-    assert shares == pytest.approx([(1 / 3 + 0) / 2, (2 / 3 + 1) / 2])  # the ratio of averages would be 1/4, 3/4
-
-
-def test_the_bias_of_finite_samples_is_seen_and_its_correction_comes_nearer():
-    rng = np.random.default_rng(0)
-    share, accuracy, beta = np.array([0.7, 0.3]), np.array([0.05, 0.3]), 0.3
-    weight = share * (1 - accuracy + accuracy * np.exp(1 / beta))
-    truth = weight / weight.sum()
-    form = rng.choice(2, p=share, size=(4000, 16))
-    correct = rng.random(form.shape) < accuracy[form]
-    shares, bias = theory.predict(form, correct, 2, beta)
-    assert abs(shares[0] - truth[0]) > 0.01
-    assert abs(shares[0] + bias[0] - truth[0]) < 0.5 * abs(shares[0] - truth[0])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from echochamber.analysis import samples, tables
+from echochamber.analysis import samples, tables, theory_tables
 from echochamber.grid import Grid
 from echochamber.settings import FORMATS, GridFile
 
@@ -145,7 +145,7 @@ def test_parts_coverage_and_theory_of_each_run(built):
     for name, columns in (
         ("decomposition", tables.PARTS_OF_GAIN),
         ("coverage", tables.COVERAGE),
-        ("theory", tables.THEORY),
+        ("theory", theory_tables.THEORY),
     ):
         assert list(built[name].columns) == list(columns)
     gains = built["gains"]
@@ -157,16 +157,34 @@ def test_parts_coverage_and_theory_of_each_run(built):
     pooled = parts[parts["id"].isna() & (parts["part"] == "total")]
     assert len(pooled) == 4  # two algorithms, two question sets
     assert (pooled["n_seeds"] == 3).all()
+
+
+def test_theory_is_held_against_the_rollouts_on_the_rl_prompts(grid, built):
     theory = built["theory"]
-    assert set(theory["question_set"]) == {"synth-gsm"}  # that of the prompts
     assert set(theory["law"]) == {"k3", "limit"}
-    assert not theory["matched"].any()
-    assert theory.groupby("id")[["base", "predicted", "measured"]].sum().to_numpy() == pytest.approx(1)
-    base = one(
-        built["scores"], id=RUN, step=0, question_set="synth-gsm", scorer="strict", metric="share", format="omi1"
-    )
-    row = theory[(theory["id"] == RUN) & (theory["format"] == "omi1")].iloc[0]
-    assert row.base == pytest.approx(base.estimate)
+    assert not theory["strict"].any()
+    assert set(theory.loc[theory["law"] == "limit", "reason"]) == {"duplicates are dropped"}
+    sums = theory[theory["format"].notna()].groupby(["id", "measure"])["estimate"].sum().unstack()
+    assert sums[["base", "predicted", "corrected", "measured"]].to_numpy() == pytest.approx(1)
+    assert sums["bias"].to_numpy() == pytest.approx(0, abs=1e-12)
+    at = {"id": RUN, "format": "omi1"}
+    raw = pd.read_parquet(grid.paths.probe(grid.probe(grid.runs[RUN])))
+    base = one(theory, measure="base", **at)
+    assert base.estimate == pytest.approx((raw["format"] == "omi1").mean())
+    assert (base.n_questions, base.n_samples) == (40, 320)
+    log = pd.read_csv(grid.paths.job(grid.runs[RUN]) / "metrics.csv")
+    measured = one(theory, measure="measured", **at)
+    assert measured.estimate == pytest.approx(log["share_omi1"].iloc[-7:].mean())  # steps 58 to 64
+    assert (measured.n_questions, measured.n_samples) == (7 * 32, 7 * 256)
+    assert measured.low < measured.estimate < measured.high
+    moved = log[[f"share_{name}" for name in FORMATS]]
+    far = (moved.iloc[-7:].mean() - moved.iloc[-13:-7].mean()).abs().sum() / 2  # steps 52 to 57
+    assert one(theory, measure="movement", id=RUN).estimate == pytest.approx(far)
+    both = theory[theory["id"] == RUN].pivot_table(index="format", columns="measure", values="estimate")
+    counted = both[both["base"] >= 0.02]
+    error = one(theory, measure="error", id=RUN)
+    assert error.estimate == pytest.approx(((counted["corrected"] - counted["measured"]) ** 2).mean() ** 0.5)
+    assert error.low <= error.estimate <= error.high
 
 
 def test_training_holds_every_logged_row_with_its_axes(built):

@@ -1,0 +1,117 @@
+"""What happens on the RL prompts themselves: what a run starts from, and what its rollouts wrote.
+
+The start is the base model's samples on the prompts, drawn as RL draws them (`Grid.probes`): no leakage, RL samples
+nothing else. The rollouts are those of the run's own metrics.csv. Theory and dynamics go from the one to the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from echochamber.analysis import samples
+from echochamber.analysis.decomposition import counts
+from echochamber.analysis.samples import Answers
+from echochamber.grid import Grid, Probe, Run
+from echochamber.intervals import wilson
+from echochamber.settings import FORMATS, Algorithm, ExpertIteration
+
+SHARES = [f"share_{name}" for name in FORMATS]
+LAST = 0.1
+"""The end of a run is the mean over this share of its rollout batches, the last ones."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The base model on the RL prompts."""
+
+    answers: Answers
+
+    @property
+    def questions(self) -> int:
+        return len(self.answers.questions)
+
+    @property
+    def drawn(self) -> int:
+        """Completions in all."""
+        return self.answers.correct.size
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Completions in each format and right ones among them: two (questions, formats) arrays."""
+        return counts(self.answers)
+
+    def shares(self) -> np.ndarray:
+        return self.counts()[0].sum(0) / self.drawn
+
+
+def start(grid: Grid, probe: Probe) -> Start:
+    """Raises FileNotFoundError in one line if the base model was not sampled."""
+    path = grid.paths.probe(probe)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: found nothing, allowed: samples of {probe.model.id} on {probe.prompts}")
+    ((_, answers),) = samples.read(path).items()
+    return Start(answers)
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """The rollout batches of a run (the iterations of Expert Iteration), by step."""
+
+    settings: Algorithm
+    log: pd.DataFrame
+    """metrics.csv: row t tells of the policy that sampled batch t, after the updates of t - 1 batches."""
+    prompts: int
+    """Prompts that the run has."""
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(batches, formats)."""
+        return self.log[SHARES].to_numpy(dtype=float)
+
+    @property
+    def completions(self) -> np.ndarray:
+        """Completions in each batch."""
+        return np.diff(self.log["completions_sampled"].to_numpy(dtype=float), prepend=0.0)
+
+    @property
+    def prompts_per_batch(self) -> int:
+        if isinstance(self.settings, ExpertIteration):
+            return self.settings.prompts_per_iteration or self.prompts
+        return self.settings.prompts_per_batch
+
+    @property
+    def last(self) -> np.ndarray:
+        """Which batches are the end of the run: bool."""
+        step = self.log["step"].to_numpy(dtype=float)
+        return step > (1 - LAST) * step.max()
+
+    def end(self) -> dict[str, np.ndarray | int]:
+        """Shares at the end with their interval: estimate, low, high (formats,), n_questions, n_samples.
+
+        Wilson's interval with the number of prompts sampled as n: completions of one prompt are not independent, and
+        between 0 and 1 a prompt's share varies by no more than a coin of that probability.
+        """
+        last = self.last
+        estimate = np.average(self.shares[last], axis=0, weights=self.completions[last])
+        prompts = int(last.sum()) * self.prompts_per_batch
+        low, high = wilson(estimate * prompts, np.full(len(FORMATS), prompts))
+        numbers = {"n_questions": prompts, "n_samples": int(self.completions[last].sum())}
+        return {"estimate": estimate, "low": low, "high": high} | numbers
+
+    def movement(self) -> float:
+        """How far the shares still move: total variation between the last tenth of the batches and the tenth before."""
+        step = self.log["step"].to_numpy(dtype=float)
+        before = (step > (1 - 2 * LAST) * step.max()) & ~self.last
+        if not before.any():
+            return float("nan")
+        return float(0.5 * np.abs(self.shares[self.last].mean(0) - self.shares[before].mean(0)).sum())
+
+
+def rollouts(grid: Grid, run: Run, log: pd.DataFrame) -> Rollouts:
+    prompts = grid.file.prompts[run.prompts]
+    questions = grid.file.question_sets[prompts.questions]
+    return Rollouts(
+        grid.file.algorithms[run.algorithm], log.sort_values("step"), prompts.count or getattr(questions, "train", 0)
+    )

@@ -1,0 +1,205 @@
+"""T1 and its relatives: against the optimum found numerically, exact expected updates, and simulation."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq, minimize
+
+from echochamber.analysis import predictions, theory
+from echochamber.settings import ExpertIteration, PolicyGradient
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.3, 1.0, 5.0])
+def test_the_predicted_shares_are_the_optimum_of_the_objective(beta):
+    """Maximise E[r] - beta KL(pi || ref) numerically over distributions on six completions of three formats."""
+    reference = np.array([0.25, 0.2, 0.1, 0.25, 0.05, 0.15])
+    reward, form = np.array([1, 0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2])
+
+    def loss(logits: np.ndarray) -> tuple[float, np.ndarray]:
+        """The objective and its gradient, signs turned."""
+        log = logits - np.logaddexp.reduce(logits)
+        value = reward - beta * (log - np.log(reference))
+        mean = float(np.exp(log) @ value)
+        return -mean, -np.exp(log) * (value - mean)
+
+    pi = np.exp((x := minimize(loss, np.log(reference), jac=True, tol=1e-12).x) - np.logaddexp.reduce(x))
+    written = np.array([reference[form == f].sum() for f in range(3)])
+    right = np.array([(reference * reward)[form == f].sum() for f in range(3)])
+    expected = [pi[form == f].sum() for f in range(3)]
+    assert theory.predicted_shares(written[None], right[None], beta)[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_small_coefficients_do_not_overflow_and_meet_the_limit():
+    written, right = np.array([[6.0, 3, 1]]), np.array([[3.0, 3, 0]])
+    assert theory.predicted_shares(written, right, 1e-3)[0] == pytest.approx([0.5, 0.5, 0], abs=1e-12)
+    assert theory.predicted_shares(written, right, 0)[0] == pytest.approx([0.5, 0.5, 0])
+    assert theory.predicted_shares(written, right, 1e9)[0] == pytest.approx([0.6, 0.3, 0.1])
+    assert theory.predicted_shares(written, 0 * right, 0.1)[0] == pytest.approx(
+        [0.6, 0.3, 0.1]
+    )  # nothing right is seen
+    with pytest.raises(ValueError, match="allowed: 0 or more"):
+        theory.predicted_shares(written, right, -1)
+
+
+@pytest.mark.parametrize("beta", [0.05, 0.5, 2.0])
+def test_k3_stands_still_where_its_own_equation_says(beta):
+    """pi = ref beta / (beta + rbar - r) with rbar the mean reward of pi itself."""
+    written, right = np.array([6.0, 3, 1]), np.array([3.0, 2, 0])
+    found = theory.stationary_k3(written[None], right[None], beta)[0]
+    assert found.sum() == pytest.approx(1)
+    ref = np.array([written - right, right]) / written.sum()
+
+    def policy(mean: float) -> np.ndarray:
+        return ref * beta / (beta + mean - np.array([[0.0], [1.0]]))
+
+    mean = brentq(lambda m: policy(m).sum() - 1, max(0.0, 1 - beta) + 1e-9, 1.0)
+    assert policy(mean)[1].sum() == pytest.approx(mean)
+    assert found == pytest.approx(policy(mean).sum(0))
+    for extreme in (0 * right, written):
+        assert theory.stationary_k3(written[None], extreme[None], beta)[0] == pytest.approx([0.6, 0.3, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("mean", "gap"), [(0.43, 1.75), (0.1, 2.18)]
+)  # by hand from the 7 other rewards; the population's deviation would give 2.02 and 3.33
+def test_the_gap_of_advantages_in_a_group_of_eight(mean, gap):
+    assert theory.advantage_gap(np.array(mean), 8, "grpo") == pytest.approx(gap, abs=0.005)
+    assert theory.advantage_gap(np.array([mean]), 8, "dr_grpo") == pytest.approx(7 / 8)
+    assert theory.advantage_gap(np.array([mean]), 8, "rloo") == 1
+
+
+def test_the_gap_of_advantages_is_that_of_the_trainer():
+    """All 2^4 rewards of a group, with the advantages that the trainer makes of them."""
+    torch = pytest.importorskip("torch")
+    from echochamber.rl.advantages import group_advantages
+
+    scores = torch.tensor(list(product((0.0, 1.0), repeat=4)))
+    for kind in ("grpo", "dr_grpo", "rloo", "reinforce_baseline"):
+        advantages = group_advantages(scores, kind, epsilon=1e-9)
+        first, own = scores[:, 0].numpy(), advantages[:, 0].numpy()
+        for mean in (0.05, 0.4, 0.9):
+            chance = np.prod(np.where(scores.numpy()[:, 1:] == 1, mean, 1 - mean), axis=1)
+            expected = chance[first == 1] @ own[first == 1] - chance[first == 0] @ own[first == 0]
+            assert theory.advantage_gap(np.array(mean), 4, kind) == pytest.approx(expected, abs=1e-6), kind
+
+
+@pytest.mark.parametrize("estimator", ["k2", "k3"])
+@pytest.mark.parametrize("kind", ["grpo", "dr_grpo"])
+def test_with_a_kl_in_the_loss_the_policy_rests_where_its_expected_update_is_zero(estimator, kind):
+    """Follow the exact expected update of a softmax over six completions in groups of 4 until it stands still."""
+    reference = np.array([0.25, 0.2, 0.1, 0.25, 0.05, 0.15])
+    reward, form = np.array([1, 0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 2, 2])
+    beta, groups = 0.4, np.array(list(product((0, 1), repeat=4)))
+    mean, deviation = groups.mean(1, keepdims=True), groups.std(1, ddof=1, keepdims=True)
+    advantages = groups - mean
+    if kind == "grpo":
+        advantages = np.divide(advantages, deviation, out=np.zeros(groups.shape), where=deviation > 0)
+    logits = np.log(reference)
+    for _ in range(4000):
+        pi = np.exp(logits - np.logaddexp.reduce(logits))
+        right = pi @ reward
+        chance = np.prod(np.where(groups == 1, right, 1 - right), axis=1)
+        # E[A | own reward], of the first of the four
+        of = [(chance * advantages[:, 0])[groups[:, 0] == r].sum() / chance[groups[:, 0] == r].sum() for r in (0, 1)]
+        log_ratio = np.log(pi / reference)
+        penalty = log_ratio if estimator == "k2" else 1 - reference / pi  # d/d log pi of the estimator
+        per_completion = np.array(of)[reward] - beta * penalty
+        logits = logits + 0.5 * pi * (per_completion - pi @ per_completion)
+    written = np.array([reference[form == f].sum() for f in range(3)])
+    solved = np.array([(reference * reward)[form == f].sum() for f in range(3)])
+    law = theory.with_gap("tilt" if estimator == "k2" else "k3", lambda mean: theory.advantage_gap(mean, 4, kind))
+    expected = [pi[form == f].sum() for f in range(3)]
+    assert law(written[None], solved[None], beta)[0] == pytest.approx(expected, abs=1e-6)
+    naive = (theory.predicted_shares if estimator == "k2" else theory.stationary_k3)(written[None], solved[None], beta)
+    assert np.abs(naive[0] - expected).max() > 0.003
+
+
+def test_shares_are_averaged_over_questions():
+    form = np.array([[0, 0, 1, 1], [0, 0, 0, 1]])
+    correct = np.array([[1, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
+    shares, _ = theory.predict(form, correct, 2, partial(theory.predicted_shares, beta=0))
+    assert shares == pytest.approx(np.array([[1 / 3, 2 / 3], [0, 1]]))
+    assert shares.mean(0) == pytest.approx([1 / 6, 5 / 6])  # the ratio of averages would be 1/4, 3/4
+
+
+def test_the_bias_of_finite_samples_is_seen_and_its_correction_comes_nearer():
+    rng = np.random.default_rng(0)
+    share, accuracy, beta = np.array([0.7, 0.3]), np.array([0.05, 0.3]), 0.3
+    weight = share * (1 - accuracy + accuracy * np.exp(1 / beta))
+    truth = weight / weight.sum()
+    form = rng.choice(2, p=share, size=(4000, 16))
+    correct = rng.random(form.shape) < accuracy[form]
+    shares, bias = (a.mean(0) for a in theory.predict(form, correct, 2, partial(theory.predicted_shares, beta=beta)))
+    assert abs(shares[0] - truth[0]) > 0.01
+    assert abs(shares[0] + bias[0] - truth[0]) < 0.5 * abs(shares[0] - truth[0])
+
+
+# --- laws of algorithms ----------------------------------------------------------------------------------------------
+
+RL = {"sampling": {"temperature": 1.0}, "update_batch": 512}
+ON_POLICY = RL | {"kl": {"place": "reward", "level": "sequence", "coefficient": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "reason"),
+    [
+        (ON_POLICY | {"kind": "rloo"}, "tilt", None),
+        (ON_POLICY | {"kind": "ppo"}, "tilt", None),
+        (RL | {"kind": "grpo"}, "limit", "no KL"),
+        (RL | {"kind": "grpo", "kl": {"place": "reward", "coefficient": 0.3}}, "tilt", "KL per token"),
+        (ON_POLICY | {"kind": "rloo", "sampling": {"top_p": 0.9}}, "tilt", "top_p below 1"),
+        (ON_POLICY | {"kind": "rloo", "reduction": "sequence"}, "tilt", "short completions"),
+        (
+            RL | {"kind": "grpo", "kl": {"place": "loss", "estimator": "k3", "level": "sequence", "coefficient": 1}},
+            "k3",
+            None,
+        ),
+        (
+            RL | {"kind": "ppo", "kl": {"place": "loss", "estimator": "k2", "level": "sequence", "coefficient": 1}},
+            "tilt",
+            "batch's spread",
+        ),
+        (
+            RL
+            | {"kind": "rloo", "update_batch": 64}
+            | {"kl": {"place": "loss", "estimator": "k2", "level": "sequence", "coefficient": 1}},
+            "tilt",
+            "several updates",
+        ),
+    ],
+)
+def test_each_algorithm_has_its_law_and_the_reason_why_not(settings, name, reason):
+    law = predictions.law(PolicyGradient(**settings))
+    assert law.name == name
+    assert (reason is None) == (not law.reasons)
+    assert reason is None or any(reason in text for text in law.reasons)
+    assert law.shares(np.array([[6, 4]]), np.array([[3, 1]])).sum() == pytest.approx(1)
+
+
+def test_expert_iteration_and_controls():
+    assert predictions.law(ExpertIteration(kind="expert_iteration")).reasons == ("duplicates are dropped",)
+    strict = predictions.law(ExpertIteration(kind="expert_iteration", drop_duplicates=False))
+    assert not strict.reasons
+    assert strict.shares(np.array([[6, 4]]), np.array([[3, 1]]))[0] == pytest.approx([0.75, 0.25])
+    assert predictions.law(PolicyGradient(kind="grpo", reward="random")) is None
+
+
+def test_the_interval_of_the_error_holds_its_level():
+    """True error known: the run ends elsewhere by .1 and -.1 from what the law says of the true base model."""
+    rng = np.random.default_rng(1)
+    share, accuracy, n = np.array([0.6, 0.4]), np.array([0.3, 0.6]), 200
+    truth = share * accuracy / (share @ accuracy)
+    hits = 0
+    for trial in range(200):
+        form = rng.choice(2, p=share, size=(n, 32))
+        correct = rng.random(form.shape) < accuracy[form]
+        whole, bias = theory.predict(form, correct, 2, partial(theory.predicted_shares, beta=0))
+        end = rng.binomial(96, truth[0] + 0.1) / 96
+        measured = {"estimate": np.array([end, 1 - end]), "n_questions": 96}
+        found = predictions.error_interval(whole + bias, measured, np.ones(2, dtype=bool), trial)
+        hits += found["low"] <= 0.1 <= found["high"]
+    assert 0.9 <= hits / 200 <= 0.985
