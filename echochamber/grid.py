@@ -174,6 +174,18 @@ class Grid:
     def probes(self) -> dict[str, Probe]:
         return {probe.id: probe for probe in map(self.probe, self.runs.values())}
 
+    def starts(self, model: Model) -> list[int]:
+        """The steps of a model's pretraining, besides the last, that runs start from."""
+        return sorted(self._starts.get(model.id, ()))
+
+    @cached_property
+    def _starts(self) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for run in self.runs.values():
+            if run.from_step:
+                found.setdefault(run.model.id, set()).add(run.from_step)
+        return found
+
     @cached_property
     def mixtures(self) -> list[str]:
         return sorted({model.mixture for model in self.trained_models.values()})
@@ -290,8 +302,7 @@ class Grid:
         settings = self.file.benchmarks[benchmark]
         place: Spec = {"checkpoints": str(self.paths.job(job) / "checkpoints"), "steps": None}
         if isinstance(job, Model):
-            starts = sorted({run.from_step for run in self.runs.values() if run.model == job and run.from_step})
-            place = self.base(job, None) | {"steps": [*starts, "last"]}
+            place = self.base(job, None) | {"steps": [*self.starts(job), "last"]}
         return spec(
             "evaluate",
             id=job.id,

@@ -177,7 +177,9 @@ def test_the_committed_schema_is_the_settings():
     assert committed == GridFile.model_json_schema()
 
 
-@pytest.mark.parametrize("module", ["echochamber.loading", "echochamber.plan", "echochamber.metrics"])
+@pytest.mark.parametrize(
+    "module", ["echochamber.loading", "echochamber.plan", "echochamber.cost", "echochamber.metrics"]
+)
 def test_a_grid_is_read_without_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'snakemake' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,266 @@
+"""What each job of a grid takes: FLOPs, time, memory, disk, before it runs. From the grid alone; imports no torch.
+
+    Costs(grid).pretraining(model).gpu_hours
+
+The formulas, with a worked example and what they leave out: docs/plan.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from echochamber import flops, machine
+from echochamber.flops import Shape
+from echochamber.grid import Grid, Model, Probe, Run
+from echochamber.machine import FROZEN, RESUMED, TRAINED, Machine
+from echochamber.rl import schedule
+from echochamber.settings import ExpertIteration, PolicyGradient, Sampling, Scale
+from echochamber.text_sizes import TextSizes
+
+START_SECONDS = 6.0
+"""Until torch and transformers are imported and a model is loaded."""
+VERIFIED_PER_SECOND = 4000.0
+"""Completions judged on one core (benchmarks/verify.py, programs)."""
+TOKENISED_PER_SECOND = 3.0e5
+"""Tokens on one core, short documents."""
+RIGHT = 0.5
+"""Share of its samples that Expert Iteration is taken to keep: nobody knows before it has run."""
+PROCESS_BYTES, CUDA_BYTES = 1.0e9, 4.0e9
+"""Memory of a job that holds no model yet, its verifier's processes included; on a GPU with CUDA's libraries."""
+SAMPLE_BYTES = 1.0
+"""Of samples.parquet per token of its completions (the demo's: 0.5 to 1)."""
+PAPERS_LARGEST = Scale(width=2048, layers=16, heads=16, intermediate=8192, tied=True)
+"""What an imported model that is not at hand is taken for."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one job."""
+
+    tokens: float = 0.0
+    """That go through the model: trained on, or read and written in generation."""
+    flops: float = 0.0
+    seconds: float = 0.0
+    gpu_hours: float = 0.0
+    """0 where the planned device is a CPU."""
+    memory_bytes: float = 0.0
+    """On each GPU; 0 without one."""
+    host_bytes: float = 0.0
+    """Of the machine's own memory."""
+    disk_bytes: float = 0.0
+    """That stays: shards, kept checkpoints, samples."""
+    scratch_bytes: float = 0.0
+    """Besides, while the job runs: the two states that it resumes from."""
+
+
+class Costs:
+    """The costs of one grid's jobs."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.texts = TextSizes(grid)
+        self.machine = Machine(grid.file.hardware)
+        self._shapes: dict[str, Shape] = {}
+
+    # --- jobs --------------------------------------------------------------------------------------------------------
+
+    def corpus(self, source: str) -> Cost:
+        """Tokenising one source, without its download."""
+        size = self.texts.corpus(source)
+        return Cost(
+            tokens=size.tokens,
+            seconds=size.tokens / TOKENISED_PER_SECOND,
+            host_bytes=PROCESS_BYTES,
+            disk_bytes=self.texts.token_bytes * size.tokens + 8 * (size.documents or 0),
+        )
+
+    def pretraining(self, model: Model) -> Cost:
+        settings, shape = self.grid.file.pretraining, self.shape(model)
+        gpus = self.grid.gpus(model.scale)
+        tokens = self.texts.mixture_tokens(model.mixture)
+        work = tokens * flops.training_per_token(shape, settings.sequence_length)
+        batch = math.ceil(settings.batch_rows / max(gpus, 1)) * settings.sequence_length
+        return self._job(
+            gpus,
+            tokens=tokens,
+            flops=work,
+            seconds=work / (self.machine.flops_per_second(settings.precision) * max(gpus, 1)),
+            tensors=TRAINED * shape.parameters + machine.activations(shape, batch, settings.precision),
+            resumed=RESUMED * shape.parameters,
+            disk=4.0 * shape.parameters * len({*settings.checkpoints, "last"}),
+        )
+
+    def posttraining(self, run: Run) -> Cost:
+        settings = self.grid.file.algorithms[run.algorithm]
+        rollouts = self._expert_iteration if isinstance(settings, ExpertIteration) else self._policy_gradient
+        return rollouts(run, settings)
+
+    def evaluation(self, job: Model | Run, benchmark: str) -> Cost:
+        """All checkpoints of a model or a run on one question set: one greedy completion and the samples of each."""
+        settings = self.grid.file.benchmarks[benchmark]
+        model = job if isinstance(job, Model) else job.model
+        checkpoints = len(self.grid.starts(job)) + 1 if isinstance(job, Model) else len(self.kept_steps(job))
+        there, prompt = self.texts.questions(settings.questions, "test")
+        questions = min(settings.count or there, there)
+        return self._samples(model, checkpoints, questions, prompt, (1, settings.samples), settings.max_new_tokens)
+
+    def probe(self, probe: Probe) -> Cost:
+        """Samples of a base model on the RL prompts."""
+        questions, prompt = self.prompts(probe.prompts)
+        samples = (self.grid.file.base_samples.samples,)
+        return self._samples(probe.model, 1, questions, prompt, samples, probe.sampling.max_new_tokens)
+
+    def _samples(
+        self, model: Model, checkpoints: int, questions: int, prompt: float, samples: Iterable[int], longest: int
+    ) -> Cost:
+        """So many completions of every question from every checkpoint, in fp32, judged by two scorers."""
+        shape = self.shape(model)
+        completion = self.texts.completion(model, prompt, longest)
+        weights = FROZEN * shape.parameters
+        work = seconds = rows = 0.0
+        for each in samples:
+            drawn = flops.generation(shape, prompts=questions, samples=each, prompt=prompt, completion=completion)
+            lengths = {"prompt": prompt, "completion": completion, "longest": longest}
+            seconds += self.machine.decoding_seconds(
+                shape, drawn, rows=questions * each, **lengths, precision="fp32", held=weights
+            )
+            work += drawn
+            rows += questions * each
+        written = checkpoints * rows * completion
+        return self._job(
+            self.grid.gpus(),
+            tokens=checkpoints * questions * prompt + written,
+            flops=checkpoints * work,
+            seconds=checkpoints * (seconds + 2 * rows / VERIFIED_PER_SECOND),
+            tensors=weights + self.machine.cache_bytes(shape, rows, prompt + longest, "fp32", weights),
+            resumed=0.0,
+            disk=2 * SAMPLE_BYTES * written,  # each checkpoint by itself, and all together
+        )
+
+    def _policy_gradient(self, run: Run, s: PolicyGradient) -> Cost:
+        """Rollouts, verification, log-probabilities and updates, as `echochamber.rl.policy_gradient` makes them."""
+        shape, critic = self.shape(run.model), s.kind == "ppo"
+        prompts, prompt = self.prompts(run.prompts)
+        completion = self.texts.completion(run.model, prompt, s.sampling.max_new_tokens)
+        steps = schedule.total_steps(s, prompts)
+        rows = s.prompts_per_batch * s.samples_per_prompt
+        held = (TRAINED * (2 if critic else 1) + FROZEN) * shape.parameters
+        drawn, seconds = self._rollout(
+            shape, s.sampling, s.precision, s.prompts_per_batch, rows, prompt, completion, held
+        )
+        # One forward pass over all completions. A prompt is encoded once for its samples, or with each of them.
+        tokens = rows * completion + (rows if s.gradient_checkpointing else s.prompts_per_batch) * prompt
+        forward = tokens * flops.forward_per_token(shape, prompt + completion)
+        passes = forward_passes(s)
+        return self._job(
+            self.grid.gpus(),
+            tokens=steps * (s.prompts_per_batch * prompt + rows * completion),
+            flops=steps * (drawn + passes * forward),
+            seconds=steps * (seconds + passes * forward / self.machine.flops_per_second(s.precision)),
+            tensors=held + self._rl_memory(shape, s, rows, prompt, held),
+            resumed=RESUMED * (2 if critic else 1) * shape.parameters,
+            disk=4.0 * shape.parameters * len(self.kept_steps(run)),
+        )
+
+    def _expert_iteration(self, run: Run, s: ExpertIteration) -> Cost:
+        """Samples, verification, and the updates on those that are kept (`RIGHT`)."""
+        shape = self.shape(run.model)
+        there, prompt = self.prompts(run.prompts)
+        prompts = s.prompts_per_iteration or there
+        completion = self.texts.completion(run.model, prompt, s.sampling.max_new_tokens)
+        rows = prompts * s.samples_per_prompt
+        held = (TRAINED + FROZEN) * shape.parameters
+        drawn, seconds = self._rollout(shape, s.sampling, s.precision, prompts, rows, prompt, completion, held)
+        length = prompt + completion
+        kept = s.epochs * RIGHT * rows
+        passes = (4 if s.gradient_checkpointing else 3) * kept + prompts  # one completion a prompt gives the KL
+        learning = passes * length * flops.forward_per_token(shape, length)
+        return self._job(
+            self.grid.gpus(),
+            tokens=s.iterations * (prompts * prompt + rows * completion + kept * length),
+            flops=s.iterations * (drawn + learning),
+            seconds=s.iterations * (seconds + learning / self.machine.flops_per_second(s.precision)),
+            tensors=held + self._rl_memory(shape, s, rows, prompt, held),
+            resumed=RESUMED * shape.parameters,
+            disk=4.0 * shape.parameters * len(self.kept_steps(run)),
+        )
+
+    def _rollout(
+        self,
+        shape: Shape,
+        sampling: Sampling,
+        precision: str,
+        prompts: int,
+        rows: int,
+        prompt: float,
+        completion: float,
+        held: float,
+    ) -> tuple[float, float]:
+        """FLOPs and seconds of sampling and judging `rows` completions of `prompts`."""
+        work = flops.generation(shape, prompts=prompts, samples=rows / prompts, prompt=prompt, completion=completion)
+        lengths = {"prompt": prompt, "completion": completion, "longest": sampling.max_new_tokens}
+        seconds = self.machine.decoding_seconds(shape, work, rows=rows, **lengths, precision=precision, held=held)
+        return work, seconds + rows / VERIFIED_PER_SECOND
+
+    def _rl_memory(
+        self, shape: Shape, s: PolicyGradient | ExpertIteration, rows: int, prompt: float, held: float
+    ) -> float:
+        """Bytes of the activations of a micro-batch or of the cache of sampling, whichever is more."""
+        length = prompt + s.sampling.max_new_tokens
+        micro_batch = min(s.micro_batch, rows) * length
+        activations = machine.activations(shape, micro_batch, s.precision, recompute=s.gradient_checkpointing)
+        return max(activations, self.machine.cache_bytes(shape, rows, length, s.precision, held))
+
+    def _job(
+        self, gpus: int, *, tokens: float, flops: float, seconds: float, tensors: float, resumed: float, disk: float
+    ) -> Cost:
+        """A job that holds `tensors` bytes where it computes, and keeps two states of `resumed` bytes."""
+        seconds += START_SECONDS
+        return Cost(
+            tokens=tokens,
+            flops=flops,
+            seconds=seconds,
+            gpu_hours=gpus * seconds / 3600,
+            memory_bytes=tensors if gpus else 0.0,
+            host_bytes=CUDA_BYTES + resumed if gpus else PROCESS_BYTES + tensors,
+            disk_bytes=disk,
+            scratch_bytes=2 * resumed,
+        )
+
+    # --- what they hang on -------------------------------------------------------------------------------------------
+
+    def shape(self, model: Model) -> Shape:
+        """The size of a model; an imported one is read from its folder."""
+        key = model.imported or model.scale
+        if key not in self._shapes:
+            if model.imported:
+                found = flops.of_folder(Path(self.grid.file.models[key].path))
+                self._shapes[key] = found or flops.olmo(PAPERS_LARGEST, 32_000)
+            else:
+                self._shapes[key] = flops.olmo(self.grid.file.scales[key], self.texts.vocabulary)
+        return self._shapes[key]
+
+    def prompts(self, name: str) -> tuple[int, float]:
+        """How many RL prompts there are, and the tokens of a mean one."""
+        settings = self.grid.file.prompts[name]
+        there, length = self.texts.questions(settings.questions, "train")
+        return min(settings.count or there, there), length
+
+    def kept_steps(self, run: Run) -> list[int]:
+        """The steps of a run whose checkpoints are kept."""
+        return schedule.checkpoint_steps(self.grid.file.algorithms[run.algorithm], self.prompts(run.prompts)[0])
+
+
+def forward_passes(s: PolicyGradient) -> float:
+    """Of one rollout batch: forward passes over its completions, a forward and backward one counted as three.
+
+    The reference policy; the policy as it sampled (the first update makes its own, but rewards with KL come before
+    it); the updates; and all of the latter two for a critic, which has no output matrix to speak of.
+    """
+    updates = s.prompts_per_batch * s.samples_per_prompt / s.update_batch
+    sampled = 1 if s.kl.place == "reward" else 1 - 1 / updates
+    learning = s.update_passes * (4 if s.gradient_checkpointing else 3)  # the backward pass makes its activations again
+    return 1 + sampled + learning + ((1 + learning) if s.kind == "ppo" else 0)

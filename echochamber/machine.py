@@ -1,0 +1,95 @@
+"""How long and how much memory a device takes for the work of a model. Imports no torch.
+
+Training is bound by computation, at a stated share of the device's peak. Decoding is bound by memory, since each step
+reads all weights and the cache of every row, and by the time that Python takes to start the step's operations.
+"""
+
+from __future__ import annotations
+
+import math
+
+from echochamber.flops import Shape
+from echochamber.hardware import DEVICES
+from echochamber.settings import Hardware
+
+STEP_SECONDS, LAYER_SECONDS = 1.0e-3, 0.3e-3
+"""Of one decoding step whatever the batch, and of each of its layers, until its operations are started: from the
+demo's jobs on a CPU, and taken over to GPUs, where nothing has been measured yet."""
+
+MOST_ROWS, CACHE_BYTES, LOGITS_AT_ONCE = 1024, 2**29, 2**26
+"""Limits of `echochamber.generate` and `echochamber.forward`, which import torch (a test compares them)."""
+
+TRAINED, FROZEN, RESUMED = 16, 4, 12
+"""Bytes a weight: trained by Adam in fp32 (weight, gradient, two moments); only looked at; saved to resume from."""
+
+
+class Machine:
+    """One device of the planned hardware."""
+
+    def __init__(self, settings: Hardware) -> None:
+        self.device = DEVICES[settings.device]
+        self.mfu = settings.mfu or self.device.mfu
+
+    def flops_per_second(self, precision: str) -> float:
+        """In training. fp32 does without a GPU's tensor cores."""
+        return self.mfu * (self.device.peak_flops if precision == "bf16" else self.device.peak_flops_fp32)
+
+    def rows_at_once(self, shape: Shape, tokens: float, held: float) -> int:
+        """How many completions `echochamber.generate` decodes at once.
+
+        Args:
+            tokens: of a prompt and the longest completion.
+            held: bytes of the device's memory that hold something else.
+        """
+        free = (self.device.memory_bytes - held) / 2 if self.device.is_gpu else CACHE_BYTES
+        return max(1, min(MOST_ROWS, int(free // (tokens * cache_per_token(shape, "fp32")))))
+
+    def decoding_seconds(
+        self,
+        shape: Shape,
+        flops: float,
+        *,
+        rows: float,
+        prompt: float,
+        completion: float,
+        longest: int,
+        precision: str,
+        held: float,
+    ) -> float:
+        """Seconds to sample `rows` completions with a key-value cache.
+
+        A batch runs until its longest row ends, which among hundreds is one that is cut off at `longest`. Each step
+        reads the weights once and every row's cache; where the products take longer than that, they decide.
+
+        Args:
+            flops: of all of it.
+            prompt, completion: mean lengths in tokens.
+            held: bytes of the device's memory that hold something else than the cache.
+        """
+        steps = math.ceil(rows / self.rows_at_once(shape, prompt + longest, held)) * longest
+        weights = steps * shape.multiplied * (2 if precision == "bf16" else 4)
+        cache = rows * completion * (prompt + completion / 2) * cache_per_token(shape, precision)
+        products = flops / self.flops_per_second(precision)
+        start = steps * (STEP_SECONDS + LAYER_SECONDS * shape.layers)
+        return max(products, (weights + cache) / self.device.bytes_per_second) + start
+
+    def cache_bytes(self, shape: Shape, rows: float, tokens: float, precision: str, held: float) -> float:
+        """Of the keys and values of a batch that `generate` decodes at once."""
+        return min(rows, self.rows_at_once(shape, tokens, held)) * tokens * cache_per_token(shape, precision)
+
+
+def cache_per_token(shape: Shape, precision: str) -> int:
+    """Bytes of the keys and values of one token."""
+    return 2 * shape.layers * shape.kv_width * (2 if precision == "bf16" else 4)
+
+
+def activations(shape: Shape, tokens: float, precision: str, *, recompute: bool = False) -> float:
+    """Bytes that a forward pass keeps for the backward pass, in the manner of Korthikanti et al. 2022, section 4.
+
+    In bf16 under autocast a layer keeps about 24 d + 8 m bytes a token: 10 d of attention (no matrix of scores), 14 d
+    of two norms and the fp32 residual stream, 8 m of a SwiGLU of width m; in fp32 twice that. Logits and their
+    gradient are fp32. With `recompute` (gradient checkpointing) a layer keeps its fp32 input, and one is made whole.
+    """
+    layer = (24 * shape.width + 8 * shape.intermediate) * (1 if precision == "bf16" else 2)
+    kept = 4 * shape.width * shape.layers + layer if recompute else layer * shape.layers
+    return tokens * kept + 8 * min(tokens * shape.vocabulary, LOGITS_AT_ONCE)
