@@ -12,7 +12,7 @@ help:
 	@echo "make test           lint and the whole test suite"
 	@echo "make figures        draw the figures of $(GRID) (and make what they need)"
 	@echo "make report         write its report page"
-	@echo "make plan           count its jobs before anything runs"
+	@echo "make plan           print what its jobs take (tokens, FLOPs, hours, memory, disk) before anything runs"
 	@echo "make lint           ruff, snakefmt, snakemake --lint"
 	@echo "make clean-results  remove the results of $(GRID)"
 	@echo "GRID=config/other.yaml chooses another grid, CORES=4 how many cores to use"
@@ -34,8 +34,11 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-figures report plan: $(READY)
+figures report: $(READY)
 	$(BIN)/snakemake $@ --cores $(CORES) --configfile $(GRID)
+
+plan: $(READY)
+	@$(BIN)/snakemake plan --cores 1 --quiet all --configfile $(GRID)
 
 clean-results: $(READY)
 	$(BIN)/python -m echochamber.loading $(GRID) | xargs rm -rf

@@ -12,6 +12,7 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"
 include: "rules/specs.smk"
+include: "rules/resources.smk"
 include: "rules/corpora.smk"
 include: "rules/pretrain.smk"
 include: "rules/posttrain.smk"

@@ -264,3 +264,17 @@ def forward_passes(s: PolicyGradient) -> float:
     sampled = 1 if s.kl.place == "reward" else 1 - 1 / updates
     learning = s.update_passes * (4 if s.gradient_checkpointing else 3)  # the backward pass makes its activations again
     return 1 + sampled + learning + ((1 + learning) if s.kind == "ppo" else 0)
+
+
+def mem_mb(cost: Cost, attempt: int) -> int:
+    """Megabytes of the machine's memory to ask for: half as much again as predicted, that much more each attempt."""
+    return math.ceil(1.5 * attempt * cost.host_bytes / 1e6)
+
+
+def runtime(cost: Cost, attempt: int, time_limit_hours: float | None) -> int:
+    """Minutes to ask for: twice those predicted, half an hour at least, that much more each attempt, up to the limit.
+
+    A job that the limit is too short for saves and goes on when it is submitted again.
+    """
+    asked = attempt * max(2 * cost.seconds / 60, 30)
+    return math.ceil(asked if time_limit_hours is None else min(asked, 60 * time_limit_hours))

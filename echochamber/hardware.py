@@ -17,6 +17,10 @@ class Device:
     """Memory bandwidth."""
     memory_bytes: float | None
     """None for a CPU core: the machine's memory, shared by its jobs."""
+    step_seconds: float
+    """Until the operations of one decoding step are started, but for those of its layers; whatever the batch."""
+    layer_seconds: float
+    """The same of one layer."""
     mfu: float
     """The share of the peak that training is taken to use where a grid does not say."""
 
@@ -25,16 +29,20 @@ class Device:
         return self.memory_bytes is not None
 
 
+EAGER = 0.5e-3, 0.15e-3
+"""Some 60 operations a step and 20 a layer, 7 microseconds each to start from Python. Not measured on a GPU yet."""
+
 DEVICES = {
-    "H200": Device(989e12, 67e12, 4.8e12, 141e9, 0.4),
-    "H100": Device(989e12, 67e12, 3.35e12, 80e9, 0.4),
-    "A100": Device(312e12, 19.5e12, 2.04e12, 80e9, 0.4),
-    "L40S": Device(362e12, 91.6e12, 0.864e12, 48e9, 0.4),
-    "RTX 4090": Device(165e12, 82.6e12, 1.01e12, 24e9, 0.4),
-    "V100": Device(125e12, 15.7e12, 0.9e12, 32e9, 0.4),
-    "CPU": Device(1e11, 1e11, 1e10, None, 0.35),
+    "H200": Device(989e12, 67e12, 4.8e12, 141e9, *EAGER, 0.4),
+    "H100": Device(989e12, 67e12, 3.35e12, 80e9, *EAGER, 0.4),
+    "A100": Device(312e12, 19.5e12, 2.04e12, 80e9, *EAGER, 0.4),
+    "L40S": Device(362e12, 91.6e12, 0.864e12, 48e9, *EAGER, 0.4),
+    "RTX 4090": Device(165e12, 82.6e12, 1.01e12, 24e9, *EAGER, 0.4),
+    "V100": Device(125e12, 15.7e12, 0.9e12, 32e9, *EAGER, 0.4),
+    "CPU": Device(1e11, 1e11, 1e10, None, 1.0e-3, 0.3e-3, 0.35),
 }
-"""SXM versions where there are several. CPU: one core with AVX2 at 3 GHz; its use is what the demo's jobs reached."""
+"""SXM versions where there are several. CPU: one core with AVX2 at 3 GHz; its last three numbers are what the demo's
+jobs took."""
 
 
 def of(name: str) -> Device | None:

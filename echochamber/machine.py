@@ -12,10 +12,6 @@ from echochamber.flops import Shape
 from echochamber.hardware import DEVICES
 from echochamber.settings import Hardware
 
-STEP_SECONDS, LAYER_SECONDS = 1.0e-3, 0.3e-3
-"""Of one decoding step whatever the batch, and of each of its layers, until its operations are started: from the
-demo's jobs on a CPU, and taken over to GPUs, where nothing has been measured yet."""
-
 MOST_ROWS, CACHE_BYTES, LOGITS_AT_ONCE = 1024, 2**29, 2**26
 """Limits of `echochamber.generate` and `echochamber.forward`, which import torch (a test compares them)."""
 
@@ -70,7 +66,7 @@ class Machine:
         weights = steps * shape.multiplied * (2 if precision == "bf16" else 4)
         cache = rows * completion * (prompt + completion / 2) * cache_per_token(shape, precision)
         products = flops / self.flops_per_second(precision)
-        start = steps * (STEP_SECONDS + LAYER_SECONDS * shape.layers)
+        start = steps * (self.device.step_seconds + self.device.layer_seconds * shape.layers)
         return max(products, (weights + cache) / self.device.bytes_per_second) + start
 
     def cache_bytes(self, shape: Shape, rows: float, tokens: float, precision: str, held: float) -> float:

@@ -14,8 +14,9 @@ rule evaluate:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=3000,
-        runtime=720,
+        mem_mb=memory(evaluate_cost),
+        runtime=minutes(evaluate_cost),
+        gpu=GRID.gpus(),
     params:
         spec=evaluate_spec,
         out=subpath(output.samples, parent=True),
@@ -39,8 +40,9 @@ rule probe:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=3000,
-        runtime=720,
+        mem_mb=memory(probe_cost),
+        runtime=minutes(probe_cost),
+        gpu=GRID.gpus(),
     params:
         spec=probe_spec,
         out=subpath(output.samples, parent=True),

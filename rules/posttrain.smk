@@ -17,8 +17,9 @@ rule posttrain:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        mem_mb=memory(posttrain_cost),
+        runtime=minutes(posttrain_cost),
+        gpu=GRID.gpus(),
     params:
         spec=posttrain_spec,
         out=subpath(output.metrics, parent=True),

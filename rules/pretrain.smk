@@ -18,8 +18,9 @@ rule pretrain:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=4000,
-        runtime=1440,
+        mem_mb=memory(pretrain_cost),
+        runtime=minutes(pretrain_cost),
+        gpu=pretrain_gpus,
     params:
         spec=pretrain_spec,
         out=subpath(output.metrics, parent=True),

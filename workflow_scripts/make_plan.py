@@ -1,13 +1,16 @@
-"""Write plan.csv: the jobs of each study and of the whole grid."""
+"""Write plan.csv and print it: what the jobs of each study and of the whole grid take."""
 
 from echochamber import files
 from echochamber.grid import Grid
 from echochamber.job import Job, main
-from echochamber.plan import plan
+from echochamber.plan import plan, readable
 
 
 def body(job: Job) -> None:
-    files.write_csv(job.out / "plan.csv", plan(Grid.from_spec(job.spec)))
+    grid = Grid.from_spec(job.spec)
+    table = plan(grid)
+    files.write_csv(job.out / "plan.csv", table)
+    print(readable(grid, table))
 
 
 main("make_plan", body)

@@ -26,6 +26,7 @@ CORPORA = {
     "openmathinstruct-1": Size(1.8e6, 1.8e6 * 583 / CHARACTERS_PER_TOKEN["hub"]),
     "openmathinstruct-2": Size(14e6, 14e6 * 1371 / CHARACTERS_PER_TOKEN["hub"]),
     "metamathqa": Size(0.395e6, 0.1e9),
+    "gsm8k-train": Size(7473, 7473 * 524 / CHARACTERS_PER_TOKEN["hub"]),
 }
 
 

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from echochamber import flops as count
 from echochamber import forward, generate, hardware, loading, machine
 from echochamber import model as models
-from echochamber.cost import PAPERS_LARGEST, Costs, forward_passes
+from echochamber.cost import PAPERS_LARGEST, Cost, Costs, forward_passes, mem_mb, runtime
 from echochamber.hardware import DEVICES
 from echochamber.rl.rollout import Rollout
 from echochamber.settings import Hardware, Scale
@@ -243,6 +243,14 @@ def test_the_shape_of_an_imported_model(architecture, tmp_path):
 def test_an_imported_model_that_is_not_at_hand_is_taken_for_the_largest():
     demo = costs(DEMO, models={"mine": {"import": "no/such/folder"}}, **{"studies/kl/models": ["mine"]})
     assert demo.shape(demo.grid.models["imported/mine"]) == count.olmo(PAPERS_LARGEST, 32_000)
+
+
+def test_what_a_job_asks_for_grows_with_the_attempt():
+    cost = Cost(seconds=3600, host_bytes=2e9)
+    assert [mem_mb(cost, attempt) for attempt in (1, 2, 3)] == [3000, 6000, 9000]
+    assert [runtime(cost, attempt, None) for attempt in (1, 2, 3)] == [120, 240, 360]
+    assert [runtime(cost, attempt, 3.5) for attempt in (1, 2, 3)] == [120, 210, 210]
+    assert runtime(Cost(seconds=10), 1, None) == 30
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from echochamber import loading
 from echochamber.grid import Model, Run
-from echochamber.plan import plan
+from echochamber.plan import plan, readable
 from echochamber.settings import GridFile
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,38 @@ def test_studies_that_share_jobs_run_them_once():
     assert len(both.models) == 8
     assert len(both.runs) == 32
     assert len(both.evaluations) == 30 + 2 * 10 + 10
-    assert plan(both).iloc[-1].to_list() == ["whole grid", 8, 32, 60, 0]
+    # One probe a model and prompt set. Both mixtures' sources: the tokenised corpora of tg+omi1+omi2 and background.
+    jobs = plan(both).set_index(["study", "stage"]).jobs
+    assert jobs["whole grid"].to_dict() == {
+        "corpora": 7,
+        "pretraining": 8,
+        "posttraining": 32,
+        "evaluation": 60 + 8,
+        "all": 7 + 8 + 32 + 68,
+    }
+    assert jobs["a", "all"] == 7 + 6 + 24 + 30 + 6
+
+
+def test_a_plan_adds_up():
+    """Columns are sums over jobs, but for memory, that of the largest; shared jobs are in the whole grid once."""
+    table = plan(grid())
+    parts, sums = table[table.stage != "all"], table[table.stage == "all"].set_index("study")
+    for column in ("tokens", "flops", "seconds", "gpu_hours", "disk_bytes", "scratch_bytes"):
+        assert parts.groupby("study")[column].sum().to_dict() == pytest.approx(sums[column].to_dict())
+        assert sums[column]["whole grid"] <= sums[column].drop("whole grid").sum()
+    assert parts.groupby("study").host_bytes.max().to_dict() == sums.host_bytes.to_dict()
+    alone = grid(studies={"kl": CONFIG["studies"]["kl"]})
+    only = plan(alone).drop(columns="study")
+    assert only[:5].reset_index(drop=True).equals(only[5:].reset_index(drop=True))
+
+
+def test_a_plan_says_what_is_too_large():
+    config = loading.read(ROOT / "config/paper.yaml") | {"hardware": {"device": "RTX 4090"}}
+    paper = loading.parse(config, "test.yaml")
+    text = readable(paper, plan(paper))
+    assert "too large: ppo at scale 1b needs" in text
+    assert "the RTX 4090 has 24.0 GB" in text
+    assert "too large" not in readable(grid(), plan(grid()))
 
 
 def test_the_papers_grid_by_hand():

@@ -148,6 +148,20 @@ def test_a_planned_grid_says_in_one_line_that_it_cannot_run_yet(grid):
     assert not (grid.folder / "results/paper").exists()
 
 
+def test_a_plan_is_printed_each_time_and_makes_nothing_else(grid):
+    changed = grid.folder / "planned.yaml"
+    changed.write_text(grid.file.read_text(encoding="utf-8").replace("name: tiny", "name: planned"), encoding="utf-8")
+    for _ in range(2):
+        ran = grid.snakemake("--configfile", str(changed), "--", "plan")
+        assert ran.returncode == 0, ran.stdout
+        assert "whole grid" in ran.stdout
+    made = {path.name for path in (grid.folder / "results/planned").iterdir()}
+    assert made == {"plan.csv", "logs"}
+    paper = loading.__file__.replace("echochamber/loading.py", "config/paper.yaml")
+    ran = grid.snakemake("--configfile", paper, "--", "plan")
+    assert "GPU-hours" in ran.stdout, ran.stdout
+
+
 def test_ctrl_c_leaves_a_grid_that_goes_on(done, grid):
     """An interrupt goes to the whole process group, as from a terminal."""
     text = grid.file.read_text(encoding="utf-8").replace("name: tiny", "name: interrupted")

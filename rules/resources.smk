@@ -1,0 +1,46 @@
+"""What jobs ask for: GPUs, memory and minutes from their predicted cost, more of the latter two with each attempt.
+
+Snakemake counts `gpu` only where it is limited (`--resources gpu=2`, a profile): a machine without GPUs runs every job.
+"""
+
+from echochamber.cost import Costs, mem_mb, runtime
+
+COSTS = Costs(GRID)
+
+
+def memory(cost):
+    """The `mem_mb` of a rule whose jobs have this cost."""
+
+    def resource(wildcards, attempt):
+        return mem_mb(cost(wildcards), attempt)
+
+    return resource
+
+
+def minutes(cost):
+    """The `runtime` of a rule whose jobs have this cost."""
+
+    def resource(wildcards, attempt):
+        return runtime(cost(wildcards), attempt, GRID.file.hardware.time_limit_hours)
+
+    return resource
+
+
+def pretrain_gpus(wildcards):
+    return GRID.gpus(wildcards.scale)
+
+
+def pretrain_cost(wildcards):
+    return COSTS.pretraining(GRID.trained_models["{mixture}/{scale}/seed{seed}".format(**wildcards)])
+
+
+def posttrain_cost(wildcards):
+    return COSTS.posttraining(GRID.runs[wildcards.run])
+
+
+def evaluate_cost(wildcards):
+    return COSTS.evaluation(GRID.evaluations[wildcards.id, wildcards.benchmark], wildcards.benchmark)
+
+
+def probe_cost(wildcards):
+    return COSTS.probe(GRID.probes[wildcards.probe])
