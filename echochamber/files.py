@@ -45,6 +45,11 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_aside(path, lambda aside: table.to_csv(aside, index=False))
 
 
+def part_name(part: int, parts: int) -> str:
+    """The name of one of several parts of a whole, counted from 0."""
+    return f"{part:05d}-of-{parts:05d}"
+
+
 def read_json_lines(path: Path) -> list[dict]:
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]

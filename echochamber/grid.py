@@ -13,11 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from echochamber.files import part_name
 from echochamber.hardware import DEVICES
 from echochamber.settings import (
     Benchmark,
     GridFile,
-    HubSource,
     ImportedModel,
     PolicyGradient,
     Sampling,
@@ -84,6 +84,13 @@ class Paths:
 
     def corpus(self, source: str) -> Path:
         return self.root / "corpora" / source
+
+    def shard(self, source: str, name: str) -> Path:
+        """Its manifest; the tokens lie beside it."""
+        return self.corpus(source) / "shards" / f"{name}.json"
+
+    def contamination(self, source: str, shard: str) -> Path:
+        return self.root / "contamination" / source / f"{shard}.json"
 
     def questions(self, name: str, split: str) -> Path:
         return self.root / "questions" / name / f"{split}.jsonl"
@@ -196,11 +203,27 @@ class Grid:
         return sorted({source for mixture in self.mixtures for source in self.passes(mixture)})
 
     @cached_property
+    def read_corpora(self) -> list[str]:
+        """Sources that any job reads: those of the mixtures, and those that the tokenizer is trained on."""
+        return sorted({*self.corpora, *self.tokenizer_sources})
+
+    @cached_property
+    def tokenizer_sources(self) -> list[str]:
+        """Sources that the tokenizer is trained on."""
+        settings = self.file.tokenizer
+        return [] if settings.kind == "hub" else sorted(settings.sources or self.file.corpora)
+
+    @cached_property
     def question_files(self) -> list[tuple[str, str]]:
         """(question set, split) of all prompts and benchmarks."""
         prompts = {(self.file.prompts[run.prompts].questions, "train") for run in self.runs.values()}
         tests = {(self.file.benchmarks[name].questions, "test") for _, name in self.evaluations}
         return sorted(prompts | tests)
+
+    @cached_property
+    def test_questions(self) -> list[Path]:
+        """The question files of all benchmarks: what documents are not to give away."""
+        return [self.paths.questions(name, split) for name, split in self.question_files if split == "test"]
 
     @cached_property
     def figures(self) -> list[tuple[str, str]]:
@@ -218,6 +241,11 @@ class Grid:
         if not DEVICES[self.file.hardware.device].is_gpu:
             return 0
         return self.file.scales[scale].gpus if scale else 1
+
+    def shards(self, source: str) -> list[tuple[str, str]]:
+        """(source, name) of its shards."""
+        count = self.file.corpora[source].shards
+        return [(source, part_name(i, count)) for i in range(count)]
 
     def index(self) -> list[dict[str, Any]]:
         """One row for every model and run, with its axes: the join key of all tables."""
@@ -246,25 +274,45 @@ class Grid:
 
     def tokenizer_spec(self) -> Spec:
         settings = self.file.tokenizer
-        names = getattr(settings, "sources", ()) or sorted(self.file.corpora)
-        sources = {}
-        if settings.kind == "bpe":
-            sources = {name: dump(self.file.corpora[name]) for name in names}
-            for source in sources.values():
-                source["documents"] = min(source.get("documents", 0), settings.documents_per_source)
-        return spec("tokenizer", settings=dump(settings), sources=sources)
+        sources = {name: dump(self.file.corpora[name]) for name in self.tokenizer_sources}
+        for source in sources.values():  # without what cannot change the tokenizer
+            source |= {"shards": 1, "max_tokens": None}
+            if source["kind"] == "synthetic":
+                source["documents"] = min(source["documents"], settings.documents_per_source)
+        from_hub = "hub" in (settings.kind, *(source["kind"] for source in sources.values()))
+        data = {"data": self.file.data} if from_hub else {}
+        return spec("tokenizer", settings=dump(settings), sources=sources, **data)
 
-    def corpus_spec(self, source: str) -> Spec:
+    def corpus_spec(self, source: str, shard: int | None = None) -> Spec:
+        """The spec of one shard of a corpus, or of the job that joins its shards."""
         return spec(
             "corpus",
             source=source,
+            shard=shard,
             settings=dump(self.file.corpora[source]),
             held_out_documents=self.file.pretraining.held_out_documents,
             tokenizer=str(self.paths.tokenizer),
+            leave_out=[str(path) for path in self.test_questions] if self.file.decontaminate else [],
+            **self.data(self.file.corpora[source]),
+        )
+
+    def contamination_spec(self, source: str, shard: int) -> Spec:
+        return spec(
+            "contamination",
+            source=source,
+            shard=shard,
+            settings=dump(self.file.corpora[source]),
+            questions=[str(self.paths.questions(*file)) for file in self.question_files],
+            **self.data(self.file.corpora[source]),
         )
 
     def questions_spec(self, name: str, split: str) -> Spec:
-        return spec("questions", name=name, split=split, settings=dump(self.file.question_sets[name]))
+        settings = self.file.question_sets[name]
+        return spec("questions", name=name, split=split, settings=dump(settings), **self.data(settings))
+
+    def data(self, settings: Any) -> Spec:
+        """The folder of downloads, for what may come from it."""
+        return {"data": self.file.data} if settings.kind == "hub" else {}
 
     def mixture_spec(self, mixture: str) -> Spec:
         passes = self.passes(mixture)
@@ -347,17 +395,6 @@ class Grid:
         """The spec of a stage that looks at the whole grid: the grid file and the results folder."""
         grid = dump(self.file) if stage == "plan" else without(dump(self.file), "hardware")
         return spec(stage, grid=grid, results=str(self.paths.root.parent), **more)
-
-    # --- what cannot run yet -----------------------------------------------------------------------------------------
-
-    def missing(self) -> str | None:
-        """One line about what this version can plan but not run, or None."""
-        hub = [name for name in self.corpora if isinstance(self.file.corpora[name], HubSource)]
-        hub += [name for name, _ in self.question_files if self.file.question_sets[name].kind == "hub"]
-        if self.file.tokenizer.kind == "hub" or hub:
-            names = ", ".join(sorted(set(hub))) or "the tokenizer"
-            return f"grid {self.file.name}: {names}: kind hub can be planned but not run yet (allowed: kind synthetic)"
-        return None
 
 
 def spec(stage: str, **parts: Any) -> Spec:

@@ -90,6 +90,20 @@ class Progress:
         )
 
 
+class Rate:
+    """The same where nobody knows how much there is in all."""
+
+    def __init__(self, unit: str, seconds_between_lines: float = 5.0) -> None:
+        self.unit, self.pause = unit, seconds_between_lines
+        self.started = self.last_line = time.monotonic()
+
+    def update(self, done: float) -> None:
+        now = time.monotonic()
+        if now - self.last_line >= self.pause:
+            self.last_line = now
+            log.info("%s %g, %.3g/s", self.unit, done, done / (now - self.started))
+
+
 @dataclass
 class Job:
     """One call of a script."""

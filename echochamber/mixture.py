@@ -7,10 +7,12 @@ of workers, and a position in it is one integer: the number of the batch.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, insort
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from echochamber.job import UserError
 from echochamber.permutation import Permutation
@@ -18,6 +20,8 @@ from echochamber.shards import Corpus
 
 IGNORED = -100
 """Label of a token that gives no loss."""
+BLOCK = 1 << 18
+"""Documents whose lengths are looked up at once."""
 
 
 def manifest(passes: dict[str, int], corpora: dict[str, str], background: list[str]) -> dict:
@@ -32,6 +36,22 @@ def manifest(passes: dict[str, int], corpora: dict[str, str], background: list[s
         source["share"] = source["tokens"] / tokens
     share = sum(source["share"] for source in sources.values() if source["background"])
     return {"sources": sources, "tokens": tokens, "background_share": share}
+
+
+def table(manifests: dict[str, Path]) -> pd.DataFrame:
+    """What mixtures hold: mixture, source, passes, documents and tokens after the passes, share of the tokens.
+
+    Args:
+        manifests: mixture -> its manifest.
+    """
+    rows = []
+    for name, path in manifests.items():
+        mixture = json.loads(path.read_text(encoding="utf-8"))
+        for source, part in mixture["sources"].items():
+            rows.append((name, source, part["passes"], part["documents"], part["tokens"], round(part["share"], 4)))
+        documents = sum(part["documents"] for part in mixture["sources"].values())
+        rows.append((name, "all", "", documents, mixture["tokens"], 1.0))
+    return pd.DataFrame(rows, columns=["mixture", "source", "passes", "documents", "tokens", "share"])
 
 
 class Batch(NamedTuple):
@@ -51,15 +71,29 @@ class Batches:
     `document`: whole documents, each put into the row of the batch that it fills best; a batch ends with the first
     document that fits nowhere. Rows are filled up with padding. Positions start again with every document, and the
     model must attend within a document only: what stands before it in its row depends on its length, and so on its
-    format, which would teach formats a place instead of a share.
+    format, which would teach formats a place instead of a share. `document_mask` gives `concatenate` such positions.
+
+    Memory does not grow with the mixture: a place in the order is a formula, tokens are mapped. Finding the batches of
+    `document` takes one look at the length of each document.
     """
 
-    def __init__(self, mixture: dict, *, length: int, rows: int, packing: str, seed: int, pad: int) -> None:
+    def __init__(
+        self,
+        mixture: dict,
+        *,
+        length: int,
+        rows: int,
+        packing: str,
+        seed: int,
+        pad: int,
+        document_mask: bool = False,
+    ) -> None:
         self.length, self.rows, self.pad, self.packing = length, rows, pad, packing
+        self.mask = document_mask or packing == "document"
         sources = mixture["sources"].values()
         self.corpora = [Corpus(Path(source["corpus"])) for source in sources]
         if packing == "concatenate":
-            self.units = [len(corpus.tokens) // length for corpus in self.corpora]
+            self.units = [corpus.tokens // length for corpus in self.corpora]
         else:
             self.units = [len(corpus) for corpus in self.corpora]
         counts = [units * source["passes"] for units, source in zip(self.units, sources, strict=True)]
@@ -70,64 +104,81 @@ class Batches:
                 f"mixture: found no row of {length} tokens, allowed: more documents or a shorter sequence_length"
             )
         self.order = Permutation(self.size, seed)
-        self.starts = self._starts()
+        self.starts = self._starts() if packing == "document" else None
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return max(self.size // self.rows, 1) if self.starts is None else len(self.starts) - 1
 
     def batch(self, number: int) -> Batch:
         """Batch `number`: arrays of int64, (rows, length)."""
+        if self.starts is None:
+            return self._rows_of_the_stream(np.arange(number * self.rows, min((number + 1) * self.rows, self.size)))
         ids = np.full((self.rows, self.length), self.pad, dtype=np.int64)
         labels = np.full_like(ids, IGNORED)
-        positions = np.zeros_like(ids) if self.packing == "document" else None
+        positions = np.zeros_like(ids)
         filled = np.zeros(self.rows, dtype=np.int64)
-        units = self._units(np.arange(self.starts[number], self.starts[number + 1]))
-        for place, (source, unit) in enumerate(units):
-            tokens = self._tokens(source, unit)
-            row = place if positions is None else best_fit(self.length - filled, len(tokens))
+        for source, document in self._units(np.arange(self.starts[number], self.starts[number + 1])):
+            tokens = self.corpora[source].document(document)
+            row = best_fit(self.length - filled, len(tokens))
             taken = slice(filled[row], filled[row] + len(tokens))
             ids[row, taken] = labels[row, taken] = tokens
-            if positions is not None:
-                positions[row, taken] = np.arange(len(tokens))
-                labels[row, taken.start] = IGNORED  # nothing before it to predict it from
+            positions[row, taken] = np.arange(len(tokens))
+            labels[row, taken.start] = IGNORED  # nothing before it to predict it from
             filled[row] += len(tokens)
+        return Batch(ids, labels, positions)
+
+    def _rows_of_the_stream(self, places: np.ndarray) -> Batch:
+        ids = np.full((self.rows, self.length), self.pad, dtype=np.int64)
+        labels = np.full_like(ids, IGNORED)
+        positions = np.zeros_like(ids) if self.mask else None
+        for row, (source, unit) in enumerate(self._units(places)):
+            begin, end = unit * self.length, (unit + 1) * self.length
+            ids[row] = labels[row] = self.corpora[source].stream(begin, end)
+            if positions is not None:
+                starts = np.unique([0, *self.corpora[source].starts(begin, end)])
+                lengths = np.diff([*starts, self.length])
+                positions[row] = np.arange(self.length) - np.repeat(starts, lengths)
+                labels[row, starts] = IGNORED
         return Batch(ids, labels, positions)
 
     def _units(self, places: np.ndarray) -> list[tuple[int, int]]:
         """(source, number of its row or document) at places of the global order."""
+        sources, units = self._numbers(places)
+        return list(zip(sources.tolist(), units.tolist(), strict=True))
+
+    def _numbers(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order(places)
         sources = np.searchsorted(self.ends, chosen, side="right")
         begins = np.concatenate([[0], self.ends])[sources]
-        return [(int(s), int(u) % self.units[s]) for s, u in zip(sources, chosen - begins, strict=True)]
-
-    def _tokens(self, source: int, unit: int) -> np.ndarray:
-        corpus = self.corpora[source]
-        if self.packing == "concatenate":
-            return corpus.tokens[unit * self.length : (unit + 1) * self.length]
-        return corpus.document(unit)
+        return sources, (chosen - begins) % np.array(self.units)[sources]
 
     def _starts(self) -> np.ndarray:
-        """Place in the global order where each batch begins, and where the last one ends."""
-        if self.packing == "concatenate":
-            whole = max(self.size // self.rows, 1)
-            return np.minimum(np.arange(whole + 1) * self.rows, self.size)
-        lengths = [corpus.lengths() for corpus in self.corpora]
-        longest = max(int(lengths_.max(initial=0)) for lengths_ in lengths)
+        """Place in the global order where each batch of whole documents begins, and where the last one ends."""
+        longest = max(corpus.longest() for corpus in self.corpora)
         if longest > self.length:
             raise UserError(
                 f"pretraining.sequence_length: found {self.length}, allowed with packing document: "
                 f"at least {longest}, the longest document of the mixture"
             )
-        starts, room = [0], np.full(self.rows, self.length)
-        for place, (source, unit) in enumerate(self._units(np.arange(self.size))):
-            tokens = lengths[source][unit]
-            row = best_fit(room, tokens)
-            if row is None:
-                starts.append(place)
-                room[:] = self.length
-                row = 0
-            room[row] -= tokens
+        # Which of several rows with equal room is taken does not matter here, so the rooms alone are kept, in order.
+        starts, room = [0], [self.length] * self.rows
+        for begin in range(0, self.size, BLOCK):
+            places = np.arange(begin, min(begin + BLOCK, self.size))
+            for place, tokens in enumerate(self._lengths(places).tolist(), begin):
+                row = bisect_left(room, tokens)
+                if row == self.rows:
+                    starts.append(place)
+                    room, row = [self.length] * self.rows, 0
+                insort(room, room.pop(row) - tokens)
         return np.array([*starts, self.size])
+
+    def _lengths(self, places: np.ndarray) -> np.ndarray:
+        """Tokens of the documents at places of the global order."""
+        sources, documents = self._numbers(places)
+        lengths = np.empty(len(places), dtype=np.int64)
+        for number, corpus in enumerate(self.corpora):
+            lengths[sources == number] = corpus.lengths(documents[sources == number])
+        return lengths
 
 
 def best_fit(room: np.ndarray, tokens: int) -> int | None:

@@ -1,10 +1,14 @@
 """Documents as memory-mapped token ids.
 
-A corpus folder holds, for the training documents and for the held-out ones,
+A corpus folder holds
 
-    train.bin, held_out.bin                  token ids of all documents, each ended by the end token
-    train.offsets.npy, held_out.offsets.npy  int64, (documents + 1,): where each document begins, and the end
-    manifest.json                            counts, bad rows by reason, checksums
+    shards/<i>-of-<n>.bin           token ids of a stretch of the documents, each ended by the end token
+    shards/<i>-of-<n>.offsets.npy   int64, (documents + 1,): where each document begins, and the end
+    shards/<i>-of-<n>.json          its counts, bad rows by reason, checksum
+    manifest.json                   the same of the whole, and what is held out
+
+Shards are made by jobs of their own. Joined in order they are the same documents, the same stream of tokens, whatever
+their number, and so is the part that is held out: the first documents of the source.
 
 Imports `tokenizers` but not `transformers`, and no torch: tokenising starts at once.
 """
@@ -13,8 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -22,87 +27,184 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from echochamber import files
-from echochamber.corpora.documents import Document
+from echochamber.corpora.documents import BadRow, Document, flaw
+from echochamber.job import UserError
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+"""Documents that are encoded at once."""
+EXAMPLES = 5
+"""Bad rows of a shard that are named."""
 
 
 def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids of texts, as they are: nothing added, and a written-out "</s>" is text, not the end token."""
     before, tokenizer.encode_special_tokens = tokenizer.encode_special_tokens, True
     try:
-        return [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+        return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
     finally:
         tokenizer.encode_special_tokens = before
 
 
+def write_shard(
+    documents: Iterator[Document | BadRow],
+    tokenizer: Tokenizer,
+    end: int,
+    folder: Path,
+    shard: int = 0,
+    shards: int = 1,
+    held_out: int = 0,
+    max_tokens: int | None = None,
+    leave_out: Callable[[list[str]], np.ndarray] | None = None,
+    progress: Callable[[int], None] = lambda tokens: None,
+) -> dict:
+    """Tokenise one stretch of documents into `folder`. Constant memory but for 8 bytes a document.
+
+    Args:
+        end: id of the end token.
+        held_out, max_tokens: as of `write_manifest`; no more than it can need is written.
+        leave_out: which of some documents are to be left out (bool); they are counted as contaminated.
+        progress: called now and then with the tokens so far.
+
+    Returns:
+        The shard's manifest.
+
+    Raises:
+        UserError: all of the first rows are bad.
+    """
+    path = folder / "shards" / files.part_name(shard, shards)
+    bad, examples, dropped = Counter(), [], 0
+    offsets = [np.zeros(1, dtype=np.int64)]
+    digest = hashlib.sha256()
+    vocabulary = tokenizer.get_vocab_size()
+    dtype = np.dtype(np.uint16 if vocabulary <= 2**16 else np.uint32)
+
+    def write(aside: Path) -> None:
+        nonlocal dropped
+        written, tokens, held_tokens = 0, 0, 0
+        with aside.open("wb") as out:
+            while batch := list(islice(documents, BATCH)):
+                texts = []
+                for row in batch:
+                    wrong = row if isinstance(row, BadRow) else _judge(row)
+                    if not wrong:
+                        texts.append(row.text)
+                        continue
+                    bad[wrong.reason] += 1
+                    if len(examples) < EXAMPLES:
+                        examples.append(f"{wrong.reason}: {wrong.place}")
+                if not texts and not written and len(batch) == BATCH:
+                    raise UserError(
+                        f"{folder}: found {BATCH} bad rows at the start ({examples[0]}), allowed: documents"
+                    )
+                kept = texts
+                if leave_out:
+                    kept = [text for text, hit in zip(texts, leave_out(texts), strict=True) if not hit]
+                dropped += len(texts) - len(kept)
+                ids = encode(tokenizer, kept)
+                lengths = np.array([len(row) + 1 for row in ids], dtype=np.int64)
+                flat = np.empty(lengths.sum(), dtype=dtype)
+                ends = lengths.cumsum()
+                for row, stop in zip(ids, ends.tolist(), strict=True):
+                    flat[stop - len(row) - 1 : stop - 1] = row
+                flat[ends - 1] = end
+                digest.update(flat)
+                out.write(flat)
+                offsets.append(tokens + ends)
+                left = held_out - written
+                if left > 0:
+                    held_tokens = tokens + int(ends[min(left, len(ends)) - 1]) if len(ends) else held_tokens
+                written += len(ends)
+                tokens += len(flat)
+                progress(tokens)
+                if max_tokens is not None and written >= held_out and tokens - held_tokens >= max_tokens:
+                    return
+
+    files.write_aside(path.with_name(path.name + ".bin"), write)
+    places = np.concatenate(offsets)
+    files.write_aside(path.with_name(path.name + ".offsets.npy"), lambda aside: np.save(aside, places))
+    manifest = {"name": path.name, "documents": len(places) - 1, "tokens": int(places[-1])}
+    manifest |= {"sha256": digest.hexdigest(), "dtype": dtype.name, "vocabulary": vocabulary}
+    manifest |= {"bad_rows": dict(sorted(bad.items())), "bad_row_examples": examples, "contaminated": dropped}
+    files.write_json(path.with_name(path.name + ".json"), manifest)
+    return manifest
+
+
+def _judge(document: Document) -> BadRow | None:
+    reason = flaw(document.text)
+    return BadRow(reason, document.source) if reason else None
+
+
+def write_manifest(
+    folder: Path, shards: int, held_out: int, max_tokens: int | None = None, bad_rows: float = 1.0
+) -> dict:
+    """Join the shards of a corpus; the first `held_out` documents are never trained on.
+
+    Args:
+        max_tokens: upper limit on the tokens to train on, end tokens included: documents that fit, in order.
+        bad_rows: share of rows that may be bad.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UserError: there are more bad rows.
+    """
+    parts = [
+        json.loads((folder / "shards" / f"{files.part_name(i, shards)}.json").read_text(encoding="utf-8"))
+        for i in range(shards)
+    ]
+    bad = sum((Counter(part["bad_rows"]) for part in parts), Counter())
+    documents, dropped = (sum(part[key] for part in parts) for key in ("documents", "contaminated"))
+    rows = documents + dropped + bad.total()
+    if bad.total() > bad_rows * rows:
+        examples = "; ".join([example for part in parts for example in part["bad_row_examples"]][:EXAMPLES])
+        reasons = ", ".join(f"{reason} {count}" for reason, count in bad.most_common())
+        raise UserError(
+            f"{folder}: found {bad.total()} bad rows in {rows} ({reasons}; first: {examples}), "
+            f"allowed: a share of {bad_rows:g} (bad_rows)"
+        )
+    manifest = {"dtype": parts[0]["dtype"], "vocabulary": parts[0]["vocabulary"]}
+    manifest["shards"] = [{key: part[key] for key in ("name", "documents", "tokens", "sha256")} for part in parts]
+    manifest |= {"bad_rows": dict(sorted(bad.items())), "contaminated": dropped, "rows": rows}
+    offsets = [np.load(folder / "shards" / f"{part['name']}.offsets.npy", mmap_mode="r") for part in parts]
+    held = _part(offsets, documents=held_out)
+    limit = None if max_tokens is None else held["tokens"] + max_tokens
+    trained = _part(offsets, tokens=limit) if limit is not None else _part(offsets)
+    manifest["held_out"] = held
+    manifest["train"] = {key: max(trained[key] - held[key], 0) for key in held}
+    files.write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _part(offsets: list[np.ndarray], documents: int | None = None, tokens: int | None = None) -> dict[str, int]:
+    """Documents and tokens of the first documents of all shards: as many, or as many as fit into so many tokens."""
+    found = {"documents": 0, "tokens": 0}
+    for places in offsets:
+        taken = len(places) - 1
+        if documents is not None:
+            taken = min(taken, documents - found["documents"])
+        if tokens is not None:
+            taken = int(np.searchsorted(places, tokens - found["tokens"], side="right")) - 1
+        found["tokens"] += int(places[taken])
+        found["documents"] += taken
+        if taken < len(places) - 1:
+            break
+    return found
+
+
 def write_corpus(
-    documents: Iterator[Document],
+    documents: Iterator[Document | BadRow],
     tokenizer: Tokenizer,
     end: int,
     folder: Path,
     held_out: int,
     max_tokens: int | None = None,
 ) -> dict:
-    """Tokenise documents into `folder`; the first `held_out` ones are never trained on. Constant memory.
-
-    Args:
-        end: id of the end token.
-        max_tokens: upper limit on the tokens to train on, end tokens included: documents that fit, in order.
-
-    Returns:
-        The manifest.
-    """
-    bad: Counter[str] = Counter()
-    good = (document for document in documents if _is_good(document, bad))
-    vocabulary = tokenizer.get_vocab_size()
-    dtype = np.dtype(np.uint16 if vocabulary <= 2**16 else np.uint32)
-    manifest = {"dtype": dtype.name, "vocabulary": vocabulary}
-    for part, chosen in (("held_out", islice(good, held_out)), ("train", good)):
-        limit = max_tokens if part == "train" else None
-        manifest[part] = _write_part(chosen, tokenizer, end, folder, part, dtype, limit)
-    manifest["bad_rows"] = dict(sorted(bad.items()))
-    files.write_json(folder / "manifest.json", manifest)
-    return manifest
-
-
-def _is_good(document: Document, bad: Counter[str]) -> bool:
-    if not isinstance(document.text, str):
-        bad["not text"] += 1
-    elif not document.text.strip():
-        bad["empty"] += 1
-    else:
-        return True
-    return False
-
-
-def _write_part(
-    documents: Iterable[Document],
-    tokenizer: Tokenizer,
-    end: int,
-    folder: Path,
-    part: str,
-    dtype: np.dtype,
-    max_tokens: int | None,
-) -> dict:
-    offsets = [0]
-    digest = hashlib.sha256()
-    stream = iter(documents)
-
-    def write(aside: Path) -> None:
-        with aside.open("wb") as out:
-            while batch := list(islice(stream, 1000)):
-                rows = encode(tokenizer, [document.text for document in batch])
-                ends = offsets[-1] + np.cumsum([len(row) + 1 for row in rows])
-                fit = len(rows) if max_tokens is None else int(np.searchsorted(ends, max_tokens, side="right"))
-                flat = np.array([token for row in rows[:fit] for token in (*row, end)], dtype=dtype)
-                digest.update(flat)
-                out.write(flat)
-                offsets.extend(ends[:fit])
-                if fit < len(rows):
-                    return
-
-    files.write_aside(folder / f"{part}.bin", write)
-    files.write_aside(folder / f"{part}.offsets.npy", lambda aside: np.save(aside, np.array(offsets, dtype=np.int64)))
-    return {"documents": len(offsets) - 1, "tokens": int(offsets[-1]), "sha256": digest.hexdigest()}
+    """A corpus of one shard; returns its manifest."""
+    write_shard(documents, tokenizer, end, folder, held_out=held_out, max_tokens=max_tokens)
+    return write_manifest(folder, 1, held_out, max_tokens)
 
 
 class Corpus:
@@ -110,20 +212,64 @@ class Corpus:
 
     def __init__(self, folder: Path, part: str = "train") -> None:
         self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        self.offsets = np.load(folder / f"{part}.offsets.npy", mmap_mode="r")
-        path = folder / f"{part}.bin"
-        empty = path.stat().st_size == 0
-        self.tokens = (
-            np.empty(0, self.manifest["dtype"]) if empty else np.memmap(path, self.manifest["dtype"], mode="r")
-        )
+        held_out = self.manifest["held_out"]
+        train = part == "train"
+        self.first_document = held_out["documents"] if train else 0
+        self.first_token = held_out["tokens"] if train else 0
+        self.documents, self.tokens = (self.manifest[part][key] for key in ("documents", "tokens"))
+        shards = [shard for shard in self.manifest["shards"] if shard["documents"]]
+        paths = [folder / "shards" / shard["name"] for shard in shards]
+        self._offsets = [np.load(f"{path}.offsets.npy", mmap_mode="r") for path in paths]
+        self._ids = [np.memmap(f"{path}.bin", self.manifest["dtype"], mode="r") for path in paths]
+        self._document_starts = np.cumsum([0, *(shard["documents"] for shard in shards)])
+        self._token_starts = np.cumsum([0, *(shard["tokens"] for shard in shards)])
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return self.documents
 
     def document(self, index: int) -> np.ndarray:
         """Token ids of one document, end token included."""
-        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+        place = index + self.first_document
+        shard = int(np.searchsorted(self._document_starts, place, side="right")) - 1
+        begin, end = self._offsets[shard][place - self._document_starts[shard] :][:2]
+        return self._ids[shard][begin:end]
 
-    def lengths(self) -> np.ndarray:
-        """Tokens of every document: int64, (documents,)."""
-        return np.diff(self.offsets)
+    def stream(self, begin: int, end: int) -> np.ndarray:
+        """Token ids begin .. end - 1 of the documents joined in order."""
+        begin, end = begin + self.first_token, end + self.first_token
+        shard = int(np.searchsorted(self._token_starts, begin, side="right")) - 1
+        parts = []
+        while begin < end:
+            start = self._token_starts[shard]
+            parts.append(self._ids[shard][begin - start : end - start])
+            begin += len(parts[-1])
+            shard += 1
+        return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.empty(0, self.manifest["dtype"])])
+
+    def starts(self, begin: int, end: int) -> np.ndarray:
+        """Where documents start within `stream(begin, end)`, counted from its begin."""
+        begin, end = begin + self.first_token, end + self.first_token
+        first, last = (int(np.searchsorted(self._token_starts, place, side="right")) - 1 for place in (begin, end - 1))
+        found = []
+        for shard in range(first, last + 1):
+            offsets, start = self._offsets[shard], self._token_starts[shard]
+            among = slice(*np.searchsorted(offsets[:-1], [begin - start, end - start]))
+            found.append(offsets[among] + start - begin)
+        return np.concatenate(found)
+
+    def lengths(self, documents: np.ndarray) -> np.ndarray:
+        """Tokens of the documents with these numbers: int64."""
+        places = documents + self.first_document
+        shards = np.searchsorted(self._document_starts, places, side="right") - 1
+        found = np.empty(len(places), dtype=np.int64)
+        for shard in np.unique(shards):
+            chosen = shards == shard
+            local = places[chosen] - self._document_starts[shard]
+            found[chosen] = self._offsets[shard][local + 1] - self._offsets[shard][local]
+        return found
+
+    def longest(self) -> int:
+        """Tokens of the longest document; in blocks, so that memory does not grow with the corpus."""
+        block = 1 << 20
+        starts = range(0, len(self), block)
+        return max((int(self.lengths(np.arange(b, min(b + block, len(self)))).max()) for b in starts), default=0)

@@ -6,7 +6,8 @@ and what hangs on them run again. (Snakemake sees changes of the scripts, not of
 
 VERSIONS = {
     "tokenizer": 1,  # echochamber/tokens.py
-    "corpus": 1,  # echochamber/corpora, echochamber/tokens.py
+    "corpus": 2,  # echochamber/corpora, echochamber/shards.py
+    "contamination": 1,  # echochamber/contamination.py
     "questions": 1,  # echochamber/corpora
     "mixture": 1,  # echochamber/mixture.py
     "pretrain": 1,  # echochamber/pretrain.py, echochamber/model.py
@@ -16,5 +17,7 @@ VERSIONS = {
     "claims": 1,  # echochamber/analysis/claims.py
     "figure": 1,  # echochamber/figures
     "report": 1,  # echochamber/analysis/report.py
+    "download": 1,  # echochamber/download.py
+    "mixtures": 1,  # echochamber/mixture.py
     "plan": 1,  # echochamber/plan.py
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from echochamber import loading, lock
+from echochamber import download, loading, lock
 from echochamber.settings import NAME
 
 GRID_FILES = [Path(name) for name in workflow.configfiles]
@@ -44,6 +44,7 @@ shell.prefix(
 
 wildcard_constraints:
     source=NAME.strip("^$"),
+    shard="[0-9]{5}-of-[0-9]{5}",
     set=NAME.strip("^$"),
     split="train|test",
     mixture=NAME.strip("^$"),
@@ -53,5 +54,14 @@ wildcard_constraints:
 
 
 onstart:
-    if GRID.missing() and set(workflow.dag_settings.targets) != {"plan"}:
-        sys.exit(GRID.missing())
+    # Before any job: data that jobs are about to read and that are nowhere. What has been read already is not missed.
+    to_read = [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()]
+    nowhere = download.missing(
+        GRID,
+        sources=[w.source for rule, w in to_read if rule in ("corpus_shard", "contamination_shard")]
+        + (GRID.tokenizer_sources if any(rule == "tokenizer" for rule, _ in to_read) else []),
+        questions=[(w.set, w.split) for rule, w in to_read if rule == "questions"],
+        tokenizer=any(rule == "tokenizer" for rule, _ in to_read),
+    )
+    if nowhere:
+        sys.exit("\n".join(nowhere))

@@ -1,4 +1,31 @@
-"""Text: tokenizer, corpora as token shards, question sets, mixtures."""
+"""Text: downloads, tokenizer, corpora as token shards, question sets, mixtures, contamination."""
+
+
+localrules:
+    download,
+    corpus,
+    mixture,
+    mixtures,
+    contamination,
+
+
+rule download:
+    log:
+        RESULTS / "logs/download.log",
+    benchmark:
+        RESULTS / "benchmarks/download.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=2880,
+    params:
+        spec=as_params(GRID.whole_spec("download")),
+        out=GRID.file.data,
+    message:
+        "Files from the hub"
+    shell:
+        "job download --spec {params.spec:q} --out {params.out:q} | tee {log:q}"
 
 
 rule tokenizer:
@@ -24,15 +51,37 @@ rule tokenizer:
         "job train_tokenizer --spec {params.spec:q} --out {params.out:q} --log {log:q}"
 
 
-rule corpus:
+rule corpus_shard:
     input:
         tokenizer=rules.tokenizer.output.tokenizer,
+        questions=GRID.test_questions if GRID.file.decontaminate else [],
+    output:
+        tokens=RESULTS / "corpora/{source}/shards/{shard}.bin",
+        offsets=RESULTS / "corpora/{source}/shards/{shard}.offsets.npy",
+        manifest=RESULTS / "corpora/{source}/shards/{shard}.json",
+    log:
+        RESULTS / "logs/corpora/{source}/{shard}.log",
+    benchmark:
+        RESULTS / "benchmarks/corpora/{source}/{shard}.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+    params:
+        spec=shard_spec,
+        out=subpath(output.manifest, ancestor=2),
+    message:
+        "Tokens of {wildcards.source}, shard {wildcards.shard}"
+    shell:
+        "job tokenize_corpus --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+rule corpus:
+    input:
+        shards=corpus_shards,
     output:
         manifest=RESULTS / "corpora/{source}/manifest.json",
-        train=RESULTS / "corpora/{source}/train.bin",
-        train_offsets=RESULTS / "corpora/{source}/train.offsets.npy",
-        held_out=RESULTS / "corpora/{source}/held_out.bin",
-        held_out_offsets=RESULTS / "corpora/{source}/held_out.offsets.npy",
         provenance=RESULTS / "corpora/{source}/provenance.json",
     log:
         RESULTS / "logs/corpora/{source}.log",
@@ -41,15 +90,15 @@ rule corpus:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=1000,
+        runtime=30,
     params:
         spec=corpus_spec,
         out=subpath(output.manifest, parent=True),
     message:
         "Corpus {wildcards.source}"
     shell:
-        "job tokenize_corpus --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+        "job join_corpus --spec {params.spec:q} --out {params.out:q} --log {log:q}"
 
 
 rule questions:
@@ -94,3 +143,70 @@ rule mixture:
         "Mixture {wildcards.mixture}"
     shell:
         "job make_mixture --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+rule mixtures:
+    input:
+        [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],
+    log:
+        RESULTS / "logs/mixtures.log",
+    benchmark:
+        RESULTS / "benchmarks/mixtures.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=as_params(GRID.whole_spec("mixtures")),
+        out=RESULTS,
+    message:
+        "Mixtures"
+    shell:
+        "job show_mixtures --spec {params.spec:q} --out {params.out:q} | tee {log:q}"
+
+
+rule contamination_shard:
+    input:
+        [GRID.paths.questions(*file) for file in GRID.question_files],
+    output:
+        RESULTS / "contamination/{source}/{shard}.json",
+    log:
+        RESULTS / "logs/contamination/{source}/{shard}.log",
+    benchmark:
+        RESULTS / "benchmarks/contamination/{source}/{shard}.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+    params:
+        spec=contamination_spec,
+        out=subpath(output[0], parent=True),
+    message:
+        "Questions in {wildcards.source}, shard {wildcards.shard}"
+    shell:
+        "job find_questions --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+rule contamination:
+    input:
+        [GRID.paths.contamination(*shard) for source in GRID.corpora for shard in GRID.shards(source)],
+    output:
+        RESULTS / "contamination.csv",
+    log:
+        RESULTS / "logs/contamination.log",
+    benchmark:
+        RESULTS / "benchmarks/contamination.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        spec=as_params(GRID.whole_spec("contamination")),
+        out=RESULTS,
+    message:
+        "Table of contamination"
+    shell:
+        "job show_contamination --spec {params.spec:q} --out {params.out:q} | tee {log:q}"

@@ -14,6 +14,18 @@ def corpus_spec(wildcards):
     return as_params(GRID.corpus_spec(wildcards.source))
 
 
+def shard_spec(wildcards):
+    return as_params(GRID.corpus_spec(wildcards.source, int(wildcards.shard.split("-")[0])))
+
+
+def contamination_spec(wildcards):
+    return as_params(GRID.contamination_spec(wildcards.source, int(wildcards.shard.split("-")[0])))
+
+
+def corpus_shards(wildcards):
+    return [GRID.paths.shard(*shard) for shard in GRID.shards(wildcards.source)]
+
+
 def questions_spec(wildcards):
     return as_params(GRID.questions_spec(wildcards.set, wildcards.split))
 

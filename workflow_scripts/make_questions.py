@@ -9,7 +9,7 @@ from echochamber.job import Job, main
 
 def body(job: Job) -> None:
     spec = job.spec
-    questions = sources.questions(spec["settings"], spec["name"], spec["split"])
+    questions = sources.questions(spec["settings"], spec["name"], spec["split"], spec.get("data", ""))
     files.write_json_lines(job.out / f"{spec['split']}.jsonl", map(asdict, questions))
 
 

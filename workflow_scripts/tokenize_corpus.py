@@ -1,25 +1,35 @@
-"""Make the documents of one source and store them as token ids."""
+"""Make one shard of the documents of a source and store them as token ids."""
 
 import json
+import os
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from echochamber import shards
+from echochamber import contamination, shards
 from echochamber.corpora import sources
-from echochamber.job import Job, main
+from echochamber.job import Job, Rate, main
 
 
 def body(job: Job) -> None:
-    spec = job.spec
-    documents = sources.documents(spec["settings"], spec["source"])
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # shards run side by side instead
+    spec, settings = job.spec, job.spec["settings"]
     folder = Path(spec["tokenizer"])
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     end = tokenizer.token_to_id(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["eos_token"])
-    manifest = shards.write_corpus(
-        documents, tokenizer, end, job.out, spec["held_out_documents"], spec["settings"]["max_tokens"]
+    ngrams = contamination.index(spec["leave_out"])
+    shards.write_shard(
+        sources.documents(settings, spec["source"], spec.get("data", ""), spec["shard"], settings["shards"]),
+        tokenizer,
+        end,
+        job.out,
+        spec["shard"],
+        settings["shards"],
+        held_out=spec["held_out_documents"],
+        max_tokens=settings["max_tokens"],
+        leave_out=ngrams.hits if spec["leave_out"] else None,
+        progress=Rate("token").update,
     )
-    job.write_provenance(manifest=manifest)
 
 
 main("tokenize_corpus", body)

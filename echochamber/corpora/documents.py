@@ -16,6 +16,16 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is no document."""
+
+    reason: str
+    """Why: `missing field`, `not text`, `empty`, `not UTF-8`, `not JSON` or `too long`."""
+    place: str
+    """Where it stands, for people."""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One question of a question set; all fields are JSON values."""
 
@@ -26,3 +36,20 @@ class Question:
     """The gold answer, without units."""
     graph: dict | None
     """For synthetic questions the gold dependency graph (`problems.to_dict`), else none."""
+
+
+def flaw(text: object, longest: int | None = None) -> str | None:
+    """Why `text` cannot be (a part of) a document, or None; `longest` in characters."""
+    if text is None:
+        return "missing field"
+    if not isinstance(text, str):
+        return "not text"
+    if not text or text.isspace():
+        return "empty"
+    if longest is not None and len(text) > longest:
+        return "too long"
+    try:
+        text.encode()  # half of a surrogate pair, written as an escape in JSON, is no character
+    except UnicodeEncodeError:
+        return "not UTF-8"
+    return None

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from echochamber import files
-from echochamber.corpora import synthetic
-from echochamber.corpora.documents import Document, Question
-from echochamber.job import UserError
+from echochamber.corpora import hub, question_sets, synthetic
+from echochamber.corpora.documents import BadRow, Document, Question
 from echochamber.settings import QuestionSet, Source
 
 
-def documents(settings: dict[str, Any], name: str) -> Iterator[Document]:
-    """The documents of a source, from its settings as a spec holds them."""
+def documents(
+    settings: dict[str, Any], name: str, data: str, part: int = 0, parts: int = 1
+) -> Iterator[Document | BadRow]:
+    """The documents of a source, or one of the `parts` stretches that it is cut into.
+
+    Args:
+        settings: as a spec holds them.
+        data: the folder of downloads.
+    """
     source = TypeAdapter(Source).validate_python(settings)
     if source.kind == "hub":
-        raise UserError(f"corpora.{name}.kind: found hub, which this version can only plan, allowed: synthetic")
-    return synthetic.documents(source, name)
+        return hub.documents(source, name, data, part, parts)
+    begin, end = (i * source.documents // parts for i in (part, part + 1))
+    return islice(synthetic.documents(source, name), begin, end)
 
 
-def questions(settings: dict[str, Any], name: str, split: str) -> list[Question]:
+def questions(settings: dict[str, Any], name: str, split: str, data: str) -> list[Question]:
     """One split of a question set, from its settings as a spec holds them."""
     question_set = TypeAdapter(QuestionSet).validate_python(settings)
     if question_set.kind == "hub":
-        raise UserError(f"question_sets.{name}.kind: found hub, which this version can only plan, allowed: synthetic")
+        return question_sets.questions(question_set, name, split, data)
     return synthetic.questions(question_set, name, split)
 
 

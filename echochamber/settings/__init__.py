@@ -18,6 +18,7 @@ from echochamber.settings.hardware import Hardware
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import (
     OPERATIONS,
+    SPLITS,
     BpeTokenizer,
     HubQuestions,
     HubSource,
@@ -38,6 +39,7 @@ __all__ = [
     "KL",
     "NAME",
     "OPERATIONS",
+    "SPLITS",
     "Algorithm",
     "BaseSamples",
     "Benchmark",

@@ -10,7 +10,7 @@ from echochamber.settings.algorithms import Algorithm
 from echochamber.settings.base import Name, Seed, Settings
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
-from echochamber.settings.world import Mixture, QuestionSet, Source, Tokenizer
+from echochamber.settings.world import SPLITS, Mixture, QuestionSet, Source, Tokenizer
 
 
 class Prompts(Settings):
@@ -103,6 +103,10 @@ class GridFile(Settings):
     """What kind of world this is, in a few words; stands beside every verdict and figure."""
     tokenizer: Tokenizer
     corpora: dict[Name, Source] = Field(min_length=1)
+    data: str = "data"
+    """Folder of what `snakemake download` fetches from the hub, one folder a repository: `data/openai/gsm8k/...`."""
+    decontaminate: bool = False
+    """Leave out documents that share an n-gram with a test question of the grid (see docs/data.md)."""
     background: tuple[Name, ...] = ()
     """Sources added once to each mixture with `background: true`."""
     question_sets: dict[Name, QuestionSet] = Field(min_length=1)
@@ -151,11 +155,17 @@ class GridFile(Settings):
         return self
 
     def _enough_questions(self) -> None:
-        """Refuse a prompt set or a benchmark that asks for more than its split of a synthetic set will hold."""
+        """Refuse a prompt set without a train split, a benchmark without a test split, and more than they will hold."""
         for group, split in (("prompts", "train"), ("benchmarks", "test")):
             for name, settings in getattr(self, group).items():
                 questions = self.question_sets[settings.questions]
-                if questions.kind != "synthetic":
+                if questions.kind == "hub":
+                    if split not in SPLITS[questions.dataset]:
+                        allowed = ", ".join(dataset for dataset, splits in SPLITS.items() if split in splits)
+                        raise ValueError(
+                            f"{group}.{name}.questions: found {settings.questions} ({questions.dataset}), which has no "
+                            f"{split} split, allowed: a question set of {allowed}"
+                        )
                     continue
                 there = getattr(questions, split)
                 if not there or (settings.count or 0) > there:

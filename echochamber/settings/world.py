@@ -64,6 +64,8 @@ class SyntheticSource(Settings):
     """Share of `tinygsm` and `omi1` programs with comments."""
     twin: Share = 0.5
     """Share of documents in the neutral twin of the style: other words, same content, same accuracy."""
+    shards: PositiveInt = 1
+    """Jobs that tokenise it; the tokens are the same for any number."""
 
     @model_validator(mode="after")
     def _background_has_no_answers(self) -> SyntheticSource:
@@ -73,14 +75,32 @@ class SyntheticSource(Settings):
 
 
 class HubSource(Settings):
-    """One of the paper's corpora, from the Hugging Face hub."""
+    """One of the paper's corpora, from the Hugging Face hub, a mirror or a local folder."""
 
     kind: Literal["hub"]
     dataset: Literal[
-        "finemath-3plus", "algebraic-stack", "tinygsm", "openmathinstruct-1", "openmathinstruct-2", "metamathqa"
+        "finemath-3plus",
+        "algebraic-stack",
+        "tinygsm",
+        "openmathinstruct-1",
+        "openmathinstruct-2",
+        "metamathqa",
+        "gsm8k-train",
     ]
+    """Which adapter of `echochamber.corpora.catalog` reads it. No adapter reads the test split of a benchmark."""
+    path: str | None = None
+    """A folder with the files, laid out as on the hub, or the URL of a mirror (`hf://datasets/owner/name`,
+    `s3://...`); none: the grid's `data` folder if they are there, else the hub."""
+    revision: str = "main"
+    """Branch, tag or commit on the hub."""
     max_tokens: PositiveInt | None = None
     """Upper limit on the tokens to train on: the first documents that hold as many; none: all. Shares of a budget."""
+    shards: PositiveInt = 1
+    """Jobs that tokenise it; the tokens are the same for any number."""
+    bad_rows: Share = 0.01
+    """Share of rows that may be unusable (field missing, not text, empty, not UTF-8, too long); more fail the job."""
+    longest: PositiveInt = 1_000_000
+    """Characters of a document; a longer one is a bad row."""
 
 
 Source = Annotated[SyntheticSource | HubSource, Field(discriminator="kind")]
@@ -97,11 +117,26 @@ class SyntheticQuestions(Settings):
     problems: Problems = Problems()
 
 
+SPLITS = {
+    "gsm8k": ("train", "test"),
+    "math": ("train",),
+    "math-500": ("test",),
+    "aime-1983-2024": ("test",),
+    "aime-2022-2024": ("test",),
+    "svamp": ("train", "test"),
+}
+"""Splits of the public question sets that may be used: RL trains on `train`, benchmarks are `test`. MATH's own test
+split is left to MATH-500, which is a part of it."""
+
+
 class HubQuestions(Settings):
-    """A public benchmark."""
+    """A public benchmark, from the Hugging Face hub, a mirror or a local folder."""
 
     kind: Literal["hub"]
     dataset: Literal["gsm8k", "math", "math-500", "aime-1983-2024", "aime-2022-2024", "svamp"]
+    path: str | None = None
+    """As of a corpus."""
+    revision: str = "main"
 
 
 QuestionSet = Annotated[SyntheticQuestions | HubQuestions, Field(discriminator="kind")]
@@ -119,10 +154,16 @@ class BpeTokenizer(Settings):
 
 
 class HubTokenizer(Settings):
-    """A tokenizer from a local folder or a hub mirror (Llama-2's own is gated)."""
+    """A ready tokenizer from a local folder, or from the hub: Llama-2's own is gated there, so this names a mirror."""
 
     kind: Literal["hub"]
     path: str
+    """A folder, or the id of a repository on the hub."""
+    revision: str = "main"
+    vocabulary: PositiveInt = 32000
+    """What it must have; another one is refused."""
+    end: str = "</s>"
+    """The end token that it must have, with id 2."""
 
 
 Tokenizer = Annotated[BpeTokenizer | HubTokenizer, Field(discriminator="kind")]

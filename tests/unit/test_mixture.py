@@ -115,7 +115,7 @@ def test_concatenated_rows_are_the_stream_of_each_source(two_sources):
     rows = Counter(tuple(row) for n in range(len(packed)) for row in packed.batch(n)[0])
     expected = Counter()
     for corpus, times in zip(packed.corpora, (1, 3), strict=True):
-        stream = np.asarray(corpus.tokens)
+        stream = corpus.stream(0, corpus.tokens)
         for begin in range(0, len(stream) - 7, 8):
             expected[tuple(stream[begin : begin + 8])] += times
     # The last, incomplete batch is left out: fewer than 4 rows.

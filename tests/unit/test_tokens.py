@@ -1,6 +1,7 @@
 """Any text survives a round trip, digits are tokens, documents come back as they were, bad rows are counted."""
 
 import hashlib
+import itertools
 import json
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from echochamber.corpora.documents import Document
-from echochamber.shards import Corpus, write_corpus
+from echochamber.corpora.documents import BadRow, Document
+from echochamber.job import UserError
+from echochamber.shards import Corpus, write_corpus, write_manifest, write_shard
 from echochamber.tokens import encode, train_bpe
 
 TEXTS = ["def simple_math_problem() -> int:\n    result = 12 + 345\n", r"So $3 \times 4 = 12$ \boxed{12}"] * 50
@@ -56,7 +58,7 @@ def test_a_limit_on_tokens_takes_the_first_documents_that_fit(tmp_path, limit, d
     texts = (Document(f"{i % 10}{i % 7}", "x") for i in range(2000))
     manifest = write_corpus(texts, TOKENIZER.backend_tokenizer, 2, tmp_path, held_out=1, max_tokens=limit)
     assert manifest["train"]["documents"] == documents
-    assert manifest["train"]["tokens"] == len(Corpus(tmp_path).tokens) == 3 * documents
+    assert manifest["train"]["tokens"] == Corpus(tmp_path).tokens == 3 * documents
     assert manifest["held_out"]["documents"] == 1
     assert all(decode(Corpus(tmp_path).document(i)[:-1]) == f"{(i + 1) % 10}{(i + 1) % 7}" for i in range(documents))
 
@@ -71,16 +73,19 @@ def test_documents_come_back(tmp_path):
     back = [decode(corpus.document(i)[:-1]) for corpus in (held_out, train) for i in range(len(corpus))]
     assert back == texts
     assert all(train.document(i)[-1] == 2 for i in range(len(train)))
-    assert train.tokens.dtype == np.uint16
-    assert manifest["train"]["tokens"] == len(train.tokens) == train.lengths().sum()
-    assert manifest["train"]["sha256"] == hashlib.sha256((tmp_path / "train.bin").read_bytes()).hexdigest()
+    stored = (tmp_path / "shards/00000-of-00001.bin").read_bytes()
+    assert train.document(0).dtype == np.uint16
+    assert manifest["train"]["tokens"] == train.tokens == train.lengths(np.arange(len(train))).sum()
+    assert held_out.tokens + train.tokens == len(stored) // 2
+    assert manifest["shards"][0]["sha256"] == hashlib.sha256(stored).hexdigest()
     assert json.loads((tmp_path / "manifest.json").read_text()) == manifest
 
 
 def test_bad_rows_are_counted_and_skipped(tmp_path):
-    documents = [Document(text, "x") for text in ("good", "", "  \n", None, 3, "fine")]
+    documents = [Document(text, "x") for text in ("good", "", "  \n", None, 3, "half a \ud800", "fine")]
+    documents.append(BadRow("not JSON", "line 7"))
     manifest = write_corpus(iter(documents), TOKENIZER.backend_tokenizer, 2, tmp_path, held_out=0)
-    assert manifest["bad_rows"] == {"empty": 2, "not text": 2}
+    assert manifest["bad_rows"] == {"empty": 2, "missing field": 1, "not JSON": 1, "not UTF-8": 1, "not text": 1}
     assert manifest["train"]["documents"] == 2
 
 
@@ -88,3 +93,48 @@ def test_bad_rows_are_counted_and_skipped(tmp_path):
 def test_an_empty_part_can_be_read(tmp_path, part):
     write_corpus(iter([]), TOKENIZER.backend_tokenizer, 2, tmp_path, held_out=0)
     assert len(Corpus(tmp_path, part)) == 0
+
+
+def test_too_many_bad_rows_fail_the_corpus_and_are_named(tmp_path):
+    rows = [*[Document(f"text {i}", "x") for i in range(97)], *[BadRow("empty", f"line {i}") for i in (5, 6, 7)]]
+    write_shard(iter(rows), TOKENIZER.backend_tokenizer, 2, tmp_path)
+    assert write_manifest(tmp_path, 1, 0, bad_rows=0.03)["rows"] == 100
+    with pytest.raises(UserError, match=r"found 3 bad rows in 100 \(empty 3; first: empty: line 5.*a share of 0.02"):
+        write_manifest(tmp_path, 1, 0, bad_rows=0.02)
+
+
+def test_a_source_of_other_columns_stops_at_once(tmp_path):
+    endless = (BadRow("missing field", f"row {i}, text") for i in itertools.count())
+    with pytest.raises(UserError, match=r"found 1000 bad rows at the start \(missing field: row 0, text\)"):
+        write_shard(endless, TOKENIZER.backend_tokenizer, 2, tmp_path)
+
+
+@pytest.mark.parametrize("max_tokens", [None, 2500])
+@pytest.mark.parametrize("shards", [2, 3, 7])
+def test_any_number_of_shards_is_the_same_corpus(tmp_path, shards, max_tokens):
+    """Documents, the stream over the joints of shards, where documents start in it, and what is held out."""
+    texts = [f"{'word ' * (i % 5)}{i}" for i in range(600)]
+    one = write_corpus(
+        (Document(t, "x") for t in texts), TOKENIZER.backend_tokenizer, 2, tmp_path / "1", 250, max_tokens
+    )
+    for shard in range(shards):
+        begin, end = (i * len(texts) // shards for i in (shard, shard + 1))
+        part = (Document(text, "x") for text in texts[begin:end])
+        write_shard(
+            part, TOKENIZER.backend_tokenizer, 2, tmp_path / "n", shard, shards, held_out=250, max_tokens=max_tokens
+        )
+    many = write_manifest(tmp_path / "n", shards, 250, max_tokens)
+    assert [many[part] for part in ("held_out", "train")] == [one[part] for part in ("held_out", "train")]
+    assert one["train"]["documents"] == 350 if max_tokens is None else 100 < one["train"]["documents"] < 350
+    for part in ("held_out", "train"):
+        a, b = Corpus(tmp_path / "1", part), Corpus(tmp_path / "n", part)
+        assert [a.document(i).tolist() for i in range(len(a))] == [b.document(i).tolist() for i in range(len(b))]
+        assert decode(a.document(0)[:-1]) == texts[0 if part == "held_out" else 250]
+        whole = a.stream(0, a.tokens)
+        assert whole.tolist() == [token for i in range(len(a)) for token in a.document(i).tolist()]
+        starts = np.flatnonzero(np.concatenate([[2], whole[:-1]]) == 2)
+        for begin, end in ((0, a.tokens), (7, 1003), (a.tokens - 1, a.tokens)):
+            assert b.stream(begin, end).tolist() == whole[begin:end].tolist()
+            expected = [start - begin for start in starts if begin <= start < end]
+            assert a.starts(begin, end).tolist() == b.starts(begin, end).tolist() == expected
+        assert a.longest() == b.longest() == max(map(len, map(a.document, range(len(a)))))

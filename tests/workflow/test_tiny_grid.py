@@ -140,11 +140,20 @@ def test_a_grid_that_cannot_run_is_refused_before_any_job(grid):
     assert "Traceback" not in refused.stdout
 
 
-def test_a_planned_grid_says_in_one_line_that_it_cannot_run_yet(grid):
+def test_a_grid_whose_data_are_nowhere_says_what_is_missing_before_any_job(grid):
     paper = loading.__file__.replace("echochamber/loading.py", "config/paper.yaml")
     refused = grid.snakemake("--configfile", paper)
     assert refused.returncode == 1
-    assert "kind hub can be planned but not run yet" in refused.stdout
+    lines = [line for line in refused.stdout.splitlines() if "snakemake download" in line]
+    assert [line.split(":")[0] for line in lines] == [
+        *(f"corpora.{name}" for name in ("as", "fm3", "mmqa", "omi1", "omi2", "tg")),
+        *(
+            f"question_sets.{name}"
+            for name in ("aime-1983-2024", "aime-2022-2024", "gsm8k", "gsm8k", "math", "math-500")
+        ),
+        "tokenizer.path",
+    ]
+    assert all("HF_HUB_OFFLINE is set" in line for line in lines)
     assert not (grid.folder / "results/paper").exists()
 
 
