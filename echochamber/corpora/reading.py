@@ -10,6 +10,7 @@ a few thousand rows.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import fsspec
+import zstandard
 
 from echochamber.corpora.documents import BadRow
 
@@ -126,9 +128,14 @@ def _lines(file: DataFile, begin: int, end: int) -> Iterator[Row]:
 
 
 def _whole(file: DataFile) -> Iterator[Row]:
-    # An empty file has no compressed stream in it either.
-    with fsspec.open(file.url, compression="infer" if file.size else None) as data:
-        name = file.url.removesuffix(".zst").removesuffix(".gz")
+    with fsspec.open(file.url) as raw:
+        data, name = raw, file.url
+        if name.endswith(".zst"):
+            # By hand, since fsspec would stop at the end of the first of several frames.
+            data = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+            name = name.removesuffix(".zst")
+        elif name.endswith(".gz"):
+            data, name = gzip.GzipFile(fileobj=raw), name.removesuffix(".gz")
         if name.endswith(".csv"):
             yield from csv.DictReader(io.TextIOWrapper(data, encoding="utf-8", newline=""))
         elif name.endswith(".json"):
