@@ -1,6 +1,7 @@
 """Tables: one row per observation, from samples and training metrics; and the verdicts on the claims."""
 
 TABLES = ["scores", "training", "gains", "decomposition", "coverage", "styles", "theory", "scorers", "samples", "runs"]
+TABLES += ["errors", "process", "error_examples"]
 
 TABLE_INPUT = {
     "samples": [GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],

@@ -87,7 +87,9 @@ _TOKEN = re.compile(
 )
 _SYMBOLS = {"\u2212": "-", "\u00d7": "*", "\u00b7": "*", "\\times": "*", "\\cdot": "*", "\u00f7": "/", "\\div": "/"}
 _SYMBOLS |= {"^": "**"}
-_JOINS = frozenset("of times plus minus by over half twice thrice double triple percent".split())
+_JOINS = frozenset(
+    ["of", "times", "plus", "minus", "by", "over", "half", "twice", "thrice", "double", "triple", "percent"]
+)
 """Words that make what follows part of an arithmetic in words: `20 % of 50 = 10`."""
 _RELATIONS = ("operator", "equals")
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "**": 4}

@@ -7,7 +7,11 @@ base model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
+
+from echochamber.intervals import t_interval
 
 
 def unit(runs: pd.DataFrame) -> str:
@@ -20,6 +24,31 @@ def by_replicate(runs: pd.DataFrame, value: str) -> pd.Series:
     return pd.Series(
         {seed: sum(part[value]) / len(part) for seed, part in runs.groupby(unit(runs), sort=True, dropna=False)}
     )
+
+
+def with_seeds(rows: list[dict], columns: Sequence[str], of: list[str]) -> pd.DataFrame:
+    """The rows of single runs, then one for each setting with several replicates, with the t-interval over them.
+
+    of: the columns that tell the measures of a run apart. At step 0 several RL seeds have one and the same base model:
+    its row stands for the setting as it is, with its interval over questions.
+    """
+    table = pd.DataFrame(rows, columns=list(columns))
+    pooled = []
+    group = ["mixture", "scale", "algorithm", "prompts", "base_step", "step", "question_set", *of]
+    for key, part in table.groupby(group, dropna=False, sort=False):
+        values = by_replicate(part, "estimate")
+        if len(values) > 1:
+            estimate, low, high = t_interval(values)
+            seeds = len(values)
+            if key[5] == 0 and unit(part) == "run_seed":
+                estimate, low, high = part[["estimate", "low", "high"]].iloc[0]
+                seeds = 1
+            pooled.append(
+                dict(zip(group, key, strict=True))
+                | {"estimate": estimate, "low": low, "high": high, "n_questions": part["n_questions"].iloc[0]}
+                | {"n_samples": part["n_samples"].sum(), "n_seeds": seeds}
+            )
+    return pd.concat([table, pd.DataFrame(pooled, columns=list(columns))]) if pooled else table
 
 
 def describe(runs: pd.DataFrame) -> str:

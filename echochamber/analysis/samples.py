@@ -108,7 +108,7 @@ def _answers(part: pd.DataFrame, where: str) -> Answers:
 
 def has_flag(flags: pd.Series, name: str) -> np.ndarray:
     """Which completions carry a flag; flags are a list, or one string with separators."""
-    wanted = {value: name in _split(value) for value in flags.map(_hashable).unique()}
+    wanted = {value: name in split_flags(value) for value in flags.map(_hashable).unique()}
     return flags.map(_hashable).map(wanted).to_numpy(dtype=bool)
 
 
@@ -116,7 +116,8 @@ def _hashable(value: object) -> object:
     return tuple(value) if isinstance(value, list | np.ndarray | set | frozenset) else value
 
 
-def _split(value: object) -> tuple[str, ...]:
+def split_flags(value: object) -> tuple[str, ...]:
+    """The flags of a completion, which are a tuple, or one string with separators."""
     if isinstance(value, str):
         return tuple(value.replace(",", " ").replace(";", " ").split())
     return value if isinstance(value, tuple) else ()

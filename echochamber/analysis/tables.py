@@ -11,6 +11,7 @@
 | styles | share of a variant of a style inside a format (`analysis.styles`): columns `STYLES` |
 | scorers | how often both scorers, or one of them alone, call a checkpoint's completions right, by their labels |
 | theory | predicted and measured share of a format on the RL prompts (`analysis.theory_tables`) |
+| errors, process, error_examples | wrong answers by kind, right ones by their steps (`analysis.completion_tables`) |
 | samples | a completion before or after RL, for the report: columns `SAMPLES` |
 
 A run's step 0 is its base model: those rows come from the base model's evaluation. Imports no torch.
@@ -24,20 +25,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from echochamber.analysis import samples, theory_tables
+from echochamber.analysis import completion_tables, samples, theory_tables
 from echochamber.analysis.columns import AXES, ESTIMATE
 from echochamber.analysis.coverage import coverage
 from echochamber.analysis.decomposition import decomposition
 from echochamber.analysis.disagreements import COLUMNS as DISAGREEMENTS
 from echochamber.analysis.disagreements import disagreements
 from echochamber.analysis.examples import SAMPLES, examples
-from echochamber.analysis.replicates import by_replicate
+from echochamber.analysis.replicates import by_replicate, with_seeds
 from echochamber.analysis.samples import Answers
 from echochamber.analysis.scores import COLUMNS, SCORERS, scores
 from echochamber.analysis.styles import styles
 from echochamber.files import write_aside
 from echochamber.grid import Grid
-from echochamber.intervals import crossed_interval, paired_interval, t_interval
+from echochamber.intervals import crossed_interval, paired_interval
 
 SCORES = ("id", *AXES, "step", "completions_sampled", "question_set", *COLUMNS)
 GAINS = (
@@ -63,7 +64,7 @@ TEXTS = (
         "stage",
     ),
     *("question_id", "question", "gold", "completion", "answer", "status", "part", "measure", "style", "variant"),
-    *theory_tables.TEXTS,
+    *(*theory_tables.TEXTS, *completion_tables.TEXTS),
 )
 INTEGERS = ("model_seed", "run_seed", "step", "k", "n_questions", "n_samples", "n_seeds", "base_step", "sample")
 
@@ -84,7 +85,7 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
     )
     cached_styles = lru_cache(maxsize=256)(lambda id, benchmark, step: styles(_file(grid, id, benchmark), step))
     score_rows, gain_rows, example_rows, part_rows, coverage_rows, style_rows = [], [], [], [], [], []
-    scorer_rows = []
+    scorer_rows, compared = [], []
     for (id, benchmark), job in grid.evaluations.items():
         row = index.loc[id]
         answers = cached(id, benchmark) if row["kind"] == "model" else samples.read(_file(grid, id, benchmark))
@@ -111,6 +112,7 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         drawn = before.get((base, "sample")), after.get((steps[-1], "sample"))
         if all(drawn):
             here = axes | {"base_step": base, "step": steps[-1]} | where
+            compared.append((dict(here), row["model_id"]))
             here |= {"n_questions": len(drawn[0].questions), "n_seeds": 1}
             here |= {"n_samples": drawn[0].correct.size + drawn[1].correct.size}
             part_rows += [here | r for r in decomposition(*drawn)]
@@ -126,17 +128,18 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
                 style_rows += [axes | at | where | {"n_seeds": 1} | r for r in shown]
         example_rows += examples(grid, row, benchmark, base, steps[-1], before, after)
     gains = pd.DataFrame(gain_rows)
+    more = theory_tables.build(grid, index, logs) | completion_tables.build(grid, compared)
     return {
         "runs": _typed(index.reset_index(drop=True)),
         "training": _training(index, logs),
         "scores": _typed(pd.DataFrame(score_rows, columns=list(SCORES))),
         "gains": _typed(pd.concat([gains, _over_seeds(gains)]).reindex(columns=list(GAINS))) if gain_rows else _empty(),
-        "decomposition": _typed(_with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
-        "coverage": _typed(_with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
+        "decomposition": _typed(with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
+        "coverage": _typed(with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
         "styles": _typed(pd.DataFrame(style_rows, columns=list(STYLES))),
         "scorers": _typed(pd.DataFrame(scorer_rows, columns=["id", *AXES, "step", "question_set", *DISAGREEMENTS])),
         "samples": _typed(pd.DataFrame(example_rows, columns=list(SAMPLES))),
-    } | {name: _typed(table) for name, table in theory_tables.build(grid, index, logs).items()}
+    } | {name: _typed(table) for name, table in more.items()}
 
 
 def write(tables: dict[str, pd.DataFrame], folder: Path) -> None:
@@ -239,23 +242,6 @@ def _over_seeds(gains: pd.DataFrame) -> pd.DataFrame:
                 | {"n_samples": part["n_samples"].sum(), "n_seeds": len(differences)}
             )
     return pd.DataFrame(rows)
-
-
-def _with_seeds(rows: list[dict], columns: tuple[str, ...], of: list[str]) -> pd.DataFrame:
-    """The rows of single runs, then one for each setting with several replicates, with the t-interval over them."""
-    table = pd.DataFrame(rows, columns=list(columns))
-    pooled = []
-    group = ["mixture", "scale", "algorithm", "prompts", "base_step", "step", "question_set", *of]
-    for key, part in table.groupby(group, dropna=False, sort=False):
-        values = by_replicate(part, "estimate")
-        if len(values) > 1:
-            estimate, low, high = t_interval(values)
-            pooled.append(
-                dict(zip(group, key, strict=True))
-                | {"estimate": estimate, "low": low, "high": high, "n_questions": part["n_questions"].iloc[0]}
-                | {"n_samples": part["n_samples"].sum(), "n_seeds": len(values)}
-            )
-    return pd.concat([table, pd.DataFrame(pooled, columns=list(columns))]) if pooled else table
 
 
 def _empty() -> pd.DataFrame:
