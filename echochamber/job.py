@@ -1,9 +1,10 @@
 """The frame around every script: arguments, log, one line per error, signals, provenance.
 
-    python workflow_scripts/<stage>.py --spec '<json>' --out DIR [--state DIR] [--log FILE] [--parent PID]
+    python workflow_scripts/<stage>.py --spec '<json>' --out DIR [--state DIR] [--log FILE] [--parent PID] [--requeue]
 
 The same by hand, under Snakemake and under torchrun. Exit status: 0 done, 1 error (one line says what),
-75 interrupted: what was done is saved, the same command goes on from there.
+75 interrupted: what was done is saved, the same command goes on from there. With --requeue an interrupted job puts the
+Slurm job that it runs in back into the queue.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from echochamber import __version__, files
+from echochamber import __version__, files, slurm
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: try again
@@ -41,15 +42,16 @@ class Interrupted(Exception):
 
 
 class Stop:
-    """Whether the job should save and stop: on SIGTERM, on SIGINT, or when its parent is gone.
+    """Whether the job should save and stop: on SIGTERM, SIGUSR1 or SIGINT, or when its parent is gone.
 
-    Without the last one the children of a killed Snakemake would go on beside those of its rerun.
+    The first two are what batch systems warn with. Without the last one the children of a killed Snakemake would go on
+    beside those of its rerun.
     """
 
     def __init__(self, parent: int | None = None) -> None:
         self.parent = parent
         self.reason: str | None = None
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: object) -> None:
@@ -163,6 +165,7 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
     parser.add_argument("--state", type=Path, help="folder to resume from (default: OUT.state)")
     parser.add_argument("--log", type=Path, help="file for the log (default: the terminal)")
     parser.add_argument("--parent", type=int, help="save and stop when this process is no longer the parent")
+    parser.add_argument("--requeue", action="store_true", help="when interrupted, put this Slurm job back into the queue")
     arguments = parser.parse_args()
     terminal = os.fdopen(os.dup(2), "w", encoding="utf-8")
     if arguments.log:
@@ -177,7 +180,9 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
         body(Job(stage, spec, arguments.out, state, Stop(arguments.parent)))
         status, line = 0, None
     except Interrupted as interrupted:
-        status, line = EXIT_INTERRUPTED, f"interrupted ({interrupted}); saved, the same command goes on from there"
+        requeued = arguments.requeue and slurm.requeue()
+        how = "this Slurm job is back in the queue" if requeued else "the same command goes on from there"
+        status, line = EXIT_INTERRUPTED, f"interrupted ({interrupted}); saved, {how}"
     except UserError as error:
         status, line = EXIT_ERROR, str(error)
     except Exception as error:
@@ -205,6 +210,6 @@ def _read_spec(argument: str) -> dict[str, Any]:
 def _redirect_output(path: Path) -> None:
     """Send this process's own output, and that of its libraries, to the log file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8") as file:  # a job that goes on keeps what it said before
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake.settings.types import DeploymentMethod
 
 from echochamber import download, loading, lock
@@ -33,12 +34,14 @@ if workflow.is_main_process:
             stale.unlink(missing_ok=True)
 
 # A rule's command is `job SCRIPT --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
-# notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads.
+# notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads. In a cluster's
+# job an interrupted script puts that job back into the queue, so that Snakemake counts no failure.
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if IN_CONDA else shlex.quote(sys.executable)
 JOB = f"PYTHONPATH={shlex.quote(workflow.basedir)} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
+REQUEUE = "--requeue" if workflow.exec_mode == ExecMode.REMOTE else ""
 shell.prefix(
-    f'job() {{{{ script=$1; shift; {JOB}/"$script".py --parent {os.getpid()} "$@"; }}}}; '  # {{ }}: it is formatted
+    f'job() {{{{ script=$1; shift; {JOB}/"$script".py --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '  # {{ }}: formatted
 )
 
 
