@@ -6,7 +6,12 @@ BIN := $(VENV)/bin
 GRID ?= config/demo.yaml
 CORES ?= all
 
-.PHONY: help demo test lint format figures report plan clean-results
+# What the slurm profile needs on top, beside the environment: with it installed there, every call of Snakemake would
+# wait for a Slurm controller that this machine may not have.
+SLURM_PLUGIN := build/slurm-plugin
+SLURM_CLUSTER := build/slurm-cluster
+
+.PHONY: help demo test lint format figures report plan clean-results slurm-plugin slurm-up slurm-down
 help:
 	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (12 to 15 minutes on two cores)"
 	@echo "make test           lint and the whole test suite"
@@ -15,12 +20,14 @@ help:
 	@echo "make plan           print what its jobs take (tokens, FLOPs, hours, memory, disk) before anything runs"
 	@echo "make lint           ruff, snakefmt, snakemake --lint"
 	@echo "make clean-results  remove the results of $(GRID)"
+	@echo "make slurm-plugin   install what --profile profiles/slurm needs (docs/cluster.md)"
+	@echo "make slurm-up       start a Slurm on this machine, for tests (root, Debian); make slurm-down stops it"
 	@echo "GRID=config/other.yaml chooses another grid, CORES=4 how many cores to use"
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --configfile $(GRID)
 
-test: lint
+test: lint $(if $(shell command -v slurmctld),$(SLURM_PLUGIN)/.ready)
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup tests
 
 lint: $(READY)
@@ -42,6 +49,19 @@ plan: $(READY)
 
 clean-results: $(READY)
 	$(BIN)/python -m echochamber.loading $(GRID) | xargs rm -rf
+
+slurm-plugin: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-slurm.lock
+
+slurm-up: $(SLURM_PLUGIN)/.ready
+	tests/slurm/cluster.sh up $(SLURM_CLUSTER)
+
+slurm-down:
+	tests/slurm/cluster.sh down $(SLURM_CLUSTER)
+
+$(SLURM_PLUGIN)/.ready: requirements-slurm.lock $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(SLURM_PLUGIN) --requirement $<
+	touch $@
 
 # The lock file names exact versions; the project itself is installed in place.
 $(READY): requirements.lock pyproject.toml

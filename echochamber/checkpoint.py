@@ -5,6 +5,8 @@ A state folder (`results/<grid>/state/<id>`) holds
     spec.json               what the state belongs to; a job with another spec starts afresh
     latest/, previous/      everything to resume from, each with its checksum
     checkpoints/step_*/     kept models in the Hugging Face layout
+    attempts.json           how often it was begun and how that ended (`echochamber.attempts`)
+    progress.json           how far it is (`job.Progress`)
 
 None of it is a declared output of a rule: Snakemake deletes the outputs of a failed job. On success `publish` links the
 kept checkpoints into the declared folder.
@@ -30,6 +32,10 @@ SECONDS_BETWEEN_SAVES = float(os.environ.get("ECHO_SECONDS_BETWEEN_SAVES", "60")
 """How often a trainer saves what it resumes from. When it saves changes no result."""
 
 
+PROGRESS = "progress.json"
+"""In a state folder: how far the job is (`job.Progress`)."""
+
+
 def step_name(step: int) -> str:
     return f"step_{step:08d}"
 
@@ -53,6 +59,7 @@ class TrainingState:
     def __init__(self, folder: Path, spec: dict[str, Any]) -> None:
         """Open `folder`; whatever another spec has left there is removed."""
         self.folder = folder
+        self.progress = folder / PROGRESS
         start_afresh_unless_same(folder, spec)
 
     def save(self, state: dict[str, Any]) -> None:

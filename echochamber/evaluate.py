@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from echochamber import files
 from echochamber import model as models
-from echochamber.checkpoint import start_afresh_unless_same, step_name
+from echochamber.checkpoint import PROGRESS, start_afresh_unless_same, step_name
 from echochamber.corpora.documents import Question
 from echochamber.generate import generate
 from echochamber.job import Interrupted, Progress
@@ -50,7 +50,7 @@ def run(
         Interrupted: `stop()` turned true; the steps that are done are kept in `state`.
     """
     start_afresh_unless_same(state, spec)
-    progress = Progress(len(checkpoints), "checkpoint", seconds_between_lines=0)
+    progress = Progress(len(checkpoints), "checkpoint", seconds_between_lines=0, file=state / PROGRESS)
     parts = []
     for done, (step, folder) in enumerate(checkpoints):
         part = state / f"{step_name(step)}.parquet"

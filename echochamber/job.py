@@ -64,22 +64,37 @@ class Stop:
 
 
 class Progress:
-    """A line in the log every few seconds: how far, how fast, how long still."""
+    """How far, how fast, how long still: a line in the log every few seconds, and the same in a file.
 
-    def __init__(self, total: float, unit: str, done: float = 0, seconds_between_lines: float = 5.0) -> None:
+    The file (JSON) is what `make status` reads, from other processes and other machines.
+    """
+
+    def __init__(
+        self,
+        total: float,
+        unit: str,
+        done: float = 0,
+        seconds_between_lines: float = 5.0,
+        file: Path | None = None,
+    ) -> None:
         self.total, self.unit, self.first = total, unit, done
-        self.pause = seconds_between_lines
+        self.pause, self.file = seconds_between_lines, file
+        self.numbers: dict[str, float | str] = {}
         self.started = self.last_line = time.monotonic()
+        self._write(done, None)
 
-    def update(self, done: float, **numbers: float) -> None:
-        """Say that `done` of `total` are done; `numbers` are shown beside it."""
+    def update(self, done: float, **numbers: float | str) -> None:
+        """Say that `done` of `total` are done; `numbers` are shown beside it until there are newer ones."""
+        self.numbers |= numbers
         now = time.monotonic()
         if now - self.last_line < self.pause and done < self.total:
             return
         self.last_line = now
         rate = (done - self.first) / max(now - self.started, 1e-9)
         left = f"{(self.total - done) / rate:.0f} s left" if rate > 0 else "time left unknown"
-        shown = "".join(f", {name} {value:.4g}" for name, value in numbers.items())
+        shown = "".join(
+            f", {name} {value if isinstance(value, str) else f'{value:.4g}'}" for name, value in self.numbers.items()
+        )
         log.info(
             "%s %g of %g (%.0f %%), %.3g/s, %s%s",
             self.unit,
@@ -90,6 +105,12 @@ class Progress:
             left,
             shown,
         )
+        self._write(done, rate)
+
+    def _write(self, done: float, per_second: float | None) -> None:
+        if self.file:
+            place = {"unit": self.unit, "done": done, "total": self.total, "per_second": per_second}
+            files.write_json(self.file, place | {"numbers": self.numbers, "host": platform.node()})
 
 
 class Rate:
@@ -165,7 +186,9 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
     parser.add_argument("--state", type=Path, help="folder to resume from (default: OUT.state)")
     parser.add_argument("--log", type=Path, help="file for the log (default: the terminal)")
     parser.add_argument("--parent", type=int, help="save and stop when this process is no longer the parent")
-    parser.add_argument("--requeue", action="store_true", help="when interrupted, put this Slurm job back into the queue")
+    parser.add_argument(
+        "--requeue", action="store_true", help="when interrupted, put this Slurm job back into the queue"
+    )
     arguments = parser.parse_args()
     terminal = os.fdopen(os.dup(2), "w", encoding="utf-8")
     if arguments.log:

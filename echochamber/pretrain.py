@@ -85,7 +85,7 @@ def train(
         weights = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
         state.save({"step": step, "log": asdict(log)} | weights)
 
-    progress = Progress(total, "step", first)
+    progress = Progress(total, "step", first, file=state.progress)
     last_save, last_saved_step = time.monotonic(), first
     flops = training_flops_per_token(model, settings.sequence_length)
     for step in range(first + 1, total + 1):

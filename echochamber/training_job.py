@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import torch
 
+from echochamber import attempts, files
 from echochamber import device as devices
-from echochamber import files
 from echochamber.checkpoint import TrainingState
 from echochamber.job import Interrupted, Job
 from echochamber.lock import sole_writer
@@ -33,12 +33,14 @@ def run(
         if not held:
             raise Interrupted(job.stop.reason)
         state = TrainingState(job.state, job.spec)
-        result = state.finished()
-        if result is None:
-            metrics, timings = train(state)
-            result = {"metrics": metrics, "timings": timings, "report": report()}
-            state.finish(result)
-        state.publish(job.out)
-        for name in ("metrics", "timings"):
-            files.write_csv(job.out / f"{name}.csv", pd.DataFrame(result[name]))
-        job.write_provenance(device=devices.name(device), seed=job.spec["seed"], **result["report"])
+        with attempts.attempt(job.state) as earlier:
+            result = state.finished()
+            if result is None:
+                metrics, timings = train(state)
+                result = {"metrics": metrics, "timings": timings, "report": report()}
+                state.finish(result)
+            state.publish(job.out)
+            for name in ("metrics", "timings"):
+                files.write_csv(job.out / f"{name}.csv", pd.DataFrame(result[name]))
+            about = {"device": devices.name(device), "seed": job.spec["seed"], "attempts": earlier.counts}
+            job.write_provenance(**about, **result["report"])

@@ -60,7 +60,7 @@ def train(
     """
     trainer = Trainer(settings, model, tokenizer, questions, seed, device)
     run = Run(trainer, state, stop)
-    progress = Progress(settings.iterations, "iteration", run.step)
+    progress = Progress(settings.iterations, "iteration", run.step, file=state.progress)
     while run.step < settings.iterations:
         iteration = run.step + 1
         where = f"iteration {iteration} of {settings.iterations}"
@@ -74,6 +74,7 @@ def train(
             progress.update(run.step + 0.5 + 0.5 * done)
             run.breathe(where)
         run.add(*trainer.finish_iteration())
+        progress.update(run.step, **rollout.what_it_earns(run.metrics[-1]))
         state.keep(iteration, model, tokenizer)
         run.breathe(where)
     return run.metrics, run.timings

@@ -65,14 +65,15 @@ def train(
     kept = schedule.checkpoint_steps(settings, len(questions))
     total = schedule.total_steps(settings, len(questions))
     run = Run(trainer, state, stop)
-    progress = Progress(total, "step", run.step)
+    progress = Progress(total, "step", run.step, file=state.progress)
     for step in range(run.step + 1, total + 1):
         numbers = schedule.prompt_numbers(step - 1, settings.prompts_per_batch, len(questions), seed)
         row, timing = trainer.step(step, [prompts[n] for n in numbers], [questions[n].answer for n in numbers])
         drifted = row["kl"] / row["completion_tokens_mean"]
         run.refuse_divergence(f"step {step}", gradient_norm=row["gradient_norm"], kl=drifted, kept=kept)
         run.add(row, timing)
-        progress.update(step, reward=row["reward_mean"], kl=row["kl"], tokens_per_second=timing["tokens_per_second"])
+        speed = timing["tokens_per_second"]
+        progress.update(step, **rollout.what_it_earns(row), kl=row["kl"], tokens_per_second=speed)
         if step in kept:
             state.keep(step, model, tokenizer)
         run.breathe(f"step {step} of {total}")

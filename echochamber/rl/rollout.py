@@ -164,6 +164,11 @@ def describe(sums: Counter[str]) -> dict[str, float | None]:
     return row
 
 
+def what_it_earns(row: dict[str, float | None]) -> dict[str, float | str]:
+    """The reward and the most frequent format of a row of metrics.csv: for the progress line."""
+    return {"reward": row["reward_mean"], "format": max(FORMATS, key=lambda name: row[f"share_{name}"])}
+
+
 def decode(tokenizer: Any, drawn: Completions) -> list[str]:
     """The text of each completion, without the end token: all that a verifier sees."""
     bare = [ids[:-1] if done else ids for ids, done in zip(drawn.completions, drawn.finished, strict=True)]

@@ -100,6 +100,8 @@ def verify_letters(completions, golds, *, scorer="strict", finished=None):
 class MemoryState:
     """Stands for `checkpoint.TrainingState`; keeps weights of the kept checkpoints."""
 
+    progress = None
+
     def __init__(self):
         self.saved, self.kept = None, {}
 

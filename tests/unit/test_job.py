@@ -92,7 +92,7 @@ LOOP = """
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_saves_and_exits_with_75(tmp_path, number):
     path = script(tmp_path, LOOP)
     command = [sys.executable, str(path), "--spec", "{}", "--out", str(tmp_path / "out")]
@@ -153,3 +153,47 @@ def test_progress_says_how_long_still(caplog, monkeypatch):
     progress.update(40, loss=1.5)
     # 20 steps in 10 seconds: the other 60 take 30.
     assert "step 40 of 100 (40 %), 2/s, 30 s left, loss 1.5" in caplog.text
+
+
+def test_progress_leaves_its_place_in_a_file(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(job.time, "monotonic", lambda: now[0])
+    file = tmp_path / "progress.json"
+    progress = job.Progress(100, "step", done=20, seconds_between_lines=5, file=file)
+    assert json.loads(file.read_text())["done"] == 20
+    now[0] = 4.0
+    progress.update(30, reward=0.5)
+    assert json.loads(file.read_text())["done"] == 20  # too early
+    now[0] = 10.0
+    progress.update(40, format="tinygsm")
+    place = json.loads(file.read_text())
+    assert (place["unit"], place["done"], place["total"], place["per_second"]) == ("step", 40, 100, 2.0)
+    assert place["numbers"] == {"reward": 0.5, "format": "tinygsm"}
+
+
+def test_a_job_is_requeued_only_where_it_is_told_to_and_slurm_calls_it_running(tmp_path):
+    """Slurm's programs by stand-ins that note how they are called; tests/slurm has the real ones."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "squeue").write_text('#!/bin/sh\necho "$STATE"\n')
+    (programs / "scontrol").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    path = script(tmp_path, "raise Interrupted('step 3 of 9')")
+
+    def ends(state: str, *more: str, job: str | None = "17") -> str:
+        (tmp_path / "called").unlink(missing_ok=True)
+        environment = {name: value for name, value in os.environ.items() if name != "SLURM_JOB_ID"}
+        environment |= {"PATH": f"{programs}:{os.environ['PATH']}", "STATE": state}
+        environment |= {"SLURM_JOB_ID": job} if job else {}
+        command = [sys.executable, str(path), "--spec", "{}", "--out", str(tmp_path / "out"), *more]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 75
+        called = tmp_path / "called"
+        assert ("is back in the queue" in done.stderr) == called.exists()
+        return called.read_text().strip() if called.exists() else ""
+
+    assert ends("RUNNING", "--requeue") == "requeue 17"
+    assert ends("RUNNING") == ""
+    assert ends("COMPLETING", "--requeue") == ""  # cancelled, or being preempted
+    assert ends("RUNNING", "--requeue", job=None) == ""

@@ -1,13 +1,15 @@
 """A finished job publishes again without training; what its verifier counted outlives a stop."""
 
 import json
+from dataclasses import asdict, replace
 
 import pandas as pd
+import pytest
 import torch
 
-from echochamber import files
+from echochamber import attempts, files
 from echochamber.checkpoint import TrainingState
-from echochamber.job import Job
+from echochamber.job import Interrupted, Job, UserError
 from echochamber.training_job import run
 from echochamber.verify import counters, restore_counters, verify
 
@@ -40,3 +42,51 @@ def test_counts_come_back_with_the_state(tmp_path):
     verify("The answer is 5", 4)
     restore_counters(state.load()["verifier"])
     assert counters()["verdicts"] == 1
+
+
+def test_restarts_are_counted_apart_from_failures(tmp_path):
+    ends = [Interrupted("step 1 of 9"), UserError("width:\n found 3"), Interrupted("step 5 of 9"), None]
+
+    def train(state: TrainingState):
+        end = ends.pop(0)
+        if end:
+            raise end
+        (state.folder / "checkpoints/step_00000001").mkdir(parents=True)
+        return [{"step": 1}], [{"step": 1}]
+
+    job = Job("pretrain", {"seed": 3}, tmp_path / "out", tmp_path / "state", stop=lambda: False)
+
+    def call():
+        run(job, torch.device("cpu"), train)
+
+    with pytest.raises(Interrupted):
+        call()
+    with pytest.raises(UserError):
+        call()
+    assert attempts.read(job.state).error == "width: found 3"
+    with pytest.raises(Interrupted):
+        call()
+    # An attempt that SIGKILL ended has left its mark.
+    found = attempts.read(job.state)
+    assert not found.running
+    files.write_json(job.state / "attempts.json", asdict(replace(found, running=True)))
+    call()
+    assert json.loads((job.out / "provenance.json").read_text())["attempts"] == {
+        "interrupted": 2,
+        "failed": 1,
+        "killed": 1,
+    }
+
+
+def test_another_spec_starts_to_count_afresh(tmp_path):
+    def train(state: TrainingState):
+        raise Interrupted("step 1 of 9")
+
+    for seed in (1, 2):
+        with pytest.raises(Interrupted):
+            run(
+                Job("pretrain", {"seed": seed}, tmp_path / "out", tmp_path / "state", stop=lambda: False),
+                torch.device("cpu"),
+                train,
+            )
+        assert attempts.read(tmp_path / "state").interrupted == 1
