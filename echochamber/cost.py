@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from echochamber import flops, machine
@@ -77,17 +77,27 @@ class Costs:
             disk_bytes=self.texts.token_bytes * size.tokens + 8 * (size.documents or 0),
         )
 
+    def corpus_shard(self, source: str) -> Cost:
+        """One of the jobs that tokenise it. Those of a limited source stop at its limit, so one is taken for all."""
+        settings, whole = self.grid.file.corpora[source], self.corpus(source)
+        jobs = 1 if settings.max_tokens else settings.shards
+        return replace(
+            whole, tokens=whole.tokens / jobs, seconds=whole.seconds / jobs, disk_bytes=whole.disk_bytes / jobs
+        )
+
     def pretraining(self, model: Model) -> Cost:
         settings, shape = self.grid.file.pretraining, self.shape(model)
         gpus = self.grid.gpus(model.scale)
         tokens = self.texts.mixture_tokens(model.mixture)
         work = tokens * flops.training_per_token(shape, settings.sequence_length)
-        batch = math.ceil(settings.batch_rows / max(gpus, 1)) * settings.sequence_length
+        processes = max(gpus, 1)
+        batch = math.ceil(settings.batch_rows / processes) * settings.sequence_length
+        passes = tokens / (processes * batch)
         return self._job(
             gpus,
             tokens=tokens,
             flops=work,
-            seconds=work / (self.machine.flops_per_second(settings.precision) * max(gpus, 1)),
+            seconds=self.machine.training_seconds(shape, work / processes, passes, settings.precision),
             tensors=TRAINED * shape.parameters + machine.activations(shape, batch, settings.precision),
             resumed=RESUMED * shape.parameters,
             disk=4.0 * shape.parameters * len({*settings.checkpoints, "last"}),
@@ -155,11 +165,13 @@ class Costs:
         tokens = rows * completion + (rows if s.gradient_checkpointing else s.prompts_per_batch) * prompt
         forward = tokens * flops.forward_per_token(shape, prompt + completion)
         passes = forward_passes(s)
+        micro_batches = passes / 3 * math.ceil(s.update_batch / s.micro_batch) * rows / s.update_batch
         return self._job(
             self.grid.gpus(),
             tokens=steps * (s.prompts_per_batch * prompt + rows * completion),
             flops=steps * (drawn + passes * forward),
-            seconds=steps * (seconds + passes * forward / self.machine.flops_per_second(s.precision)),
+            seconds=steps
+            * (seconds + self.machine.training_seconds(shape, passes * forward, micro_batches, s.precision)),
             tensors=held + self._rl_memory(shape, s, rows, prompt, held),
             resumed=RESUMED * (2 if critic else 1) * shape.parameters,
             disk=4.0 * shape.parameters * len(self.kept_steps(run)),
@@ -178,11 +190,13 @@ class Costs:
         kept = s.epochs * RIGHT * rows
         passes = (4 if s.gradient_checkpointing else 3) * kept + prompts  # one completion a prompt gives the KL
         learning = passes * length * flops.forward_per_token(shape, length)
+        micro_batches = passes / 3 / min(s.micro_batch, s.batch)
         return self._job(
             self.grid.gpus(),
             tokens=s.iterations * (prompts * prompt + rows * completion + kept * length),
             flops=s.iterations * (drawn + learning),
-            seconds=s.iterations * (seconds + learning / self.machine.flops_per_second(s.precision)),
+            seconds=s.iterations
+            * (seconds + self.machine.training_seconds(shape, learning, micro_batches, s.precision)),
             tensors=held + self._rl_memory(shape, s, rows, prompt, held),
             resumed=RESUMED * shape.parameters,
             disk=4.0 * shape.parameters * len(self.kept_steps(run)),

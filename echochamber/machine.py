@@ -30,6 +30,11 @@ class Machine:
         """In training. fp32 does without a GPU's tensor cores."""
         return self.mfu * (self.device.peak_flops if precision == "bf16" else self.device.peak_flops_fp32)
 
+    def training_seconds(self, shape: Shape, flops: float, passes: float, precision: str) -> float:
+        """Seconds of `passes` forward and backward passes of `flops` in all; small models wait for Python."""
+        start = 3 * passes * (self.device.step_seconds + self.device.layer_seconds * shape.layers)
+        return max(flops / self.flops_per_second(precision), start)
+
     def rows_at_once(self, shape: Shape, tokens: float, held: float) -> int:
         """How many completions `echochamber.generate` decodes at once.
 

@@ -29,14 +29,13 @@ class TextSizes:
 
     @cached_property
     def vocabulary(self) -> int:
-        """Tokens that the tokenizer has; Llama-2's 32,000 where it is not at hand."""
-        settings = self.grid.file.tokenizer
+        """Tokens that the tokenizer has; those that its settings name where it is not at hand."""
         try:
             tokenizer = json.loads((self.grid.paths.tokenizer / "tokenizer.json").read_text(encoding="utf-8"))
             ids = {*tokenizer["model"]["vocab"].values(), *(token["id"] for token in tokenizer["added_tokens"])}
             return max(ids) + 1
         except (OSError, ValueError, LookupError, AttributeError):
-            return settings.vocabulary if settings.kind == "bpe" else 32_000
+            return self.grid.file.tokenizer.vocabulary
 
     @property
     def token_bytes(self) -> int:

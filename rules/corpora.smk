@@ -67,7 +67,7 @@ rule corpus_shard:
         "../envs/training.yaml"
     resources:
         mem_mb=2000,
-        runtime=1440,
+        runtime=minutes(shard_cost),
     params:
         spec=shard_spec,
         out=subpath(output.manifest, ancestor=2),

@@ -30,6 +30,10 @@ def pretrain_gpus(wildcards):
     return GRID.gpus(wildcards.scale)
 
 
+def shard_cost(wildcards):
+    return COSTS.corpus_shard(wildcards.source)
+
+
 def pretrain_cost(wildcards):
     return COSTS.pretraining(GRID.trained_models["{mixture}/{scale}/seed{seed}".format(**wildcards)])
 

@@ -39,7 +39,7 @@ class Questions(NamedTuple):
 
 QUESTIONS = {
     "gsm8k": Questions(7473, 1319, 235),
-    "math": Questions(7500, 5000, 196),
+    "math": Questions(7500, 0, 196),
     "math-500": Questions(0, 500, 196),
     "aime-1983-2024": Questions(0, 933, 340),
     "aime-2022-2024": Questions(0, 90, 340),
