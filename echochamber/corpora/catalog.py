@@ -47,7 +47,7 @@ CORPORA = {
         "each file that of the repository it comes from (permissive ones)",
     ),
     "tinygsm": HubCorpus(
-        "TinyGSM/TinyGSM", ("data/train-*.parquet", "data/*.parquet", "train*.jsonl*"), ("question", "code"), "MIT"
+        "TinyGSM/TinyGSM", ("data/train-*.parquet", "data/[!tv]*.parquet", "train.jsonl*"), ("question", "code"), "MIT"
     ),
     "openmathinstruct-1": HubCorpus(
         "nvidia/OpenMathInstruct-1",

@@ -1,0 +1,161 @@
+"""Counts and golds of the public question sets, from the real files; splits that cannot be used."""
+
+import csv
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import verify_data
+
+from echochamber import loading
+from echochamber.corpora import question_sets
+from echochamber.corpora.question_sets import after_hashes, in_the_last_box
+from echochamber.job import UserError
+from echochamber.settings import HubQuestions
+
+REAL = {
+    ("gsm8k", "train"): ("gsm8k", 7473),
+    ("gsm8k", "test"): ("gsm8k", 1319),
+    ("math-500", "test"): ("math500", 500),
+    ("aime-1983-2024", "test"): ("aime", 933),
+    ("aime-2022-2024", "test"): ("aime", 73),
+}
+
+
+def questions(dataset, split, folder):
+    return question_sets.questions(HubQuestions(kind="hub", dataset=dataset, path=str(folder)), dataset, split, "none")
+
+
+def real(dataset, split):
+    folder, _ = REAL[dataset, split]
+    if not (verify_data.FOLDER / folder).is_dir():
+        pytest.skip(f"no real rows: {verify_data.FOLDER / folder} is absent (ECHO_DATA_DIR names the folder)")
+    return questions(dataset, split, verify_data.FOLDER / folder)
+
+
+@pytest.mark.parametrize(("dataset", "split"), REAL)
+def test_as_many_as_there_are(dataset, split):
+    found = real(dataset, split)
+    assert len(found) == REAL[dataset, split][1]
+    assert len({question.question_id for question in found}) == len(found)
+    assert all(question.question and question.answer for question in found)
+
+
+def test_gsm8k_golds():
+    golds = [question.answer for split in ("train", "test") for question in real("gsm8k", split)]
+    assert sum("," in gold for gold in golds) == 93
+    assert sum(gold.startswith("-") for gold in golds) == 5
+    assert all(int(gold.replace(",", "")) is not None for gold in golds)
+    assert real("gsm8k", "train")[0].question.startswith("Natalia sold clips to 48 of her friends in April")
+    assert real("gsm8k", "train")[0].answer == "72"
+
+
+def test_math_500_golds_as_they_stand():
+    golds = {question.answer for question in real("math-500", "test")}
+    assert {"10,\\!080", "\\$32,\\!348", "90^\\circ", "52_8", "\\text{(C)}"} <= golds
+    assert sum(question.answer.lstrip("-").isdigit() for question in real("math-500", "test")) == 311
+
+
+def test_maths_own_parser_finds_the_answers_of_math_500():
+    """MATH has no answer column: its parser, on the solutions of MATH-500, against MATH-500's answers."""
+    rows = verify_data.rows("math500/test.jsonl")
+    differ = [row["answer"] for row in rows if in_the_last_box(row["solution"]) != row["answer"]]
+    assert len(differ) <= 1, differ
+
+
+def test_aime_golds():
+    found = real("aime-1983-2024", "test")
+    assert [question.answer for question in found if not question.answer.isdigit()] == [
+        "080 or 081 (both were accepted)"
+    ]
+    assert sum(question.answer.startswith("0") for question in found) == 3
+    late = real("aime-2022-2024", "test")
+    with (verify_data.FOLDER / "aime/aime_1983_2024.csv").open(encoding="utf-8", newline="") as file:
+        expected = [row["Question"].strip() for row in csv.DictReader(file) if int(row["Year"]) >= 2022]
+    assert [question.question for question in late] == expected
+
+
+def test_aime_2022_2024_as_the_hub_has_it(tmp_path):
+    (tmp_path / "data").mkdir()
+    rows = [{"id": i, "problem": f"Find {i}.", "solution": "...", "answer": f"{i:03d}", "url": "u"} for i in range(90)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "data/train-00000-of-00001.parquet")
+    found = questions("aime-2022-2024", "test", tmp_path)
+    assert (len(found), found[7].question, found[7].answer) == (90, "Find 7.", "007")
+
+
+def test_math_train_is_all_subjects_and_no_test_file(tmp_path):
+    for subject in ("algebra", "number_theory"):
+        (tmp_path / subject).mkdir()
+        row = {"problem": f"What is {subject}?", "level": "Level 1", "type": "x"}
+        train = row | {"solution": r"First \boxed{1}, then $\boxed{\frac{1}{2}}$."}
+        pq.write_table(pa.Table.from_pylist([train]), tmp_path / subject / "train-00000-of-00001.parquet")
+        test = row | {"solution": r"\boxed{test}"}
+        pq.write_table(pa.Table.from_pylist([test]), tmp_path / subject / "test-00000-of-00001.parquet")
+    found = questions("math", "train", tmp_path)
+    assert [question.question for question in found] == ["What is algebra?", "What is number_theory?"]
+    assert {question.answer for question in found} == {r"\frac{1}{2}"}
+    with pytest.raises(UserError, match="found split test, allowed for math: train"):
+        questions("math", "test", tmp_path)
+
+
+def test_svamp_joins_body_and_question(tmp_path):
+    (tmp_path / "data").mkdir()
+    row = {"ID": "chal-1", "Body": "Ann has 8.5 pens. ", "Question": "How many?", "Equation": "x", "Type": "Addition"}
+    for split, answer in (("train", "145.0"), ("test", "8.5")):
+        table = pa.Table.from_pylist([row | {"Answer": answer}])
+        pq.write_table(table, tmp_path / f"data/{split}-00000-of-00001.parquet")
+    (train,), (test,) = questions("svamp", "train", tmp_path), questions("svamp", "test", tmp_path)
+    assert (train.question, train.answer) == ("Ann has 8.5 pens. How many?", "145")
+    assert test.answer == "8.5"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"question": "q", "answer": "72"}, "question 2: no ####"),
+        ({"question": "q", "answer": "#### "}, "question 2: answer: found '#### ', allowed: an answer"),
+        ({"question": "q"}, "question 2: answer: found None"),
+        ({"question": "", "answer": "#### 1"}, "question 2: question: empty"),
+        ([1], "found not JSON"),
+    ],
+)
+def test_a_row_without_question_or_gold_is_an_error(tmp_path, row, said):
+    rows = [{"question": "q", "answer": "x #### 1"}, row]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(UserError, match=r"question_sets\.gsm8k") as error:
+        questions("gsm8k", "train", tmp_path)
+    assert said in str(error.value)
+
+
+def test_after_hashes():
+    assert after_hashes("a #### 5 b\n#### -1,234 ") == "-1,234"
+
+
+@pytest.mark.parametrize(
+    ("group", "dataset", "said"),
+    [
+        ("prompts", "math-500", "prompts.p.questions: found q (math-500), which has no train split"),
+        ("prompts", "aime-2022-2024", "which has no train split, allowed: a question set of gsm8k, math, svamp"),
+        ("benchmarks", "math", "benchmarks.p.questions: found q (math), which has no test split"),
+    ],
+)
+def test_a_test_split_is_no_prompt_set_and_maths_train_split_no_benchmark(group, dataset, said):
+    config = loading.read(loading.Path(__file__).parents[2] / "config/demo.yaml")
+    config["question_sets"]["q"] = {"kind": "hub", "dataset": dataset}
+    config[group]["p"] = {"questions": "q"}
+    with pytest.raises(loading.GridError) as error:
+        loading.parse(config, "grid.yaml")
+    assert said in str(error.value)
+
+
+def test_no_grid_trains_on_test_questions():
+    """By construction: no setting names a split, RL reads `train`, and a corpus is none of the question sets."""
+    paper = loading.load(loading.Path(__file__).parents[2] / "config/paper.yaml")
+    assert {paper.posttrain_spec(run)["questions"].rsplit("/")[-1] for run in paper.runs.values()} == {"train.jsonl"}
+    assert {split for name, split in paper.question_files if (name, "train") not in paper.question_files} == {"test"}
+    assert not {"split", "splits"} & set(HubQuestions.model_fields)
+    config = loading.read(loading.Path(__file__).parents[2] / "config/demo.yaml")
+    config["corpora"]["leak"] = {"kind": "hub", "dataset": "gsm8k"}
+    with pytest.raises(loading.GridError, match=r"corpora\.leak\.dataset: found 'gsm8k', allowed: 'finemath-3plus'"):
+        loading.parse(config, "grid.yaml")
