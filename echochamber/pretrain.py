@@ -51,7 +51,13 @@ def train(
     """
     pad = tokenizer.pad_token_id
     batches = Batches(
-        mixture, length=settings.sequence_length, rows=settings.batch_rows, packing=settings.packing, seed=seed, pad=pad
+        mixture,
+        length=settings.sequence_length,
+        rows=settings.batch_rows,
+        packing=settings.packing,
+        document_mask=settings.document_mask,
+        seed=seed,
+        pad=pad,
     )
     total = len(batches)
     if max(settings.checkpoints, default=0) > total:

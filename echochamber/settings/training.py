@@ -38,6 +38,8 @@ class Pretraining(Settings):
     batch_rows: PositiveInt = 512
     packing: Literal["concatenate", "document"] = "concatenate"
     """`concatenate`: one stream cut into rows (the paper's). `document`: whole documents, best fit, none cut."""
+    document_mask: bool = False
+    """With `concatenate`: attend within a document only (the paper does not). `document` always does."""
     learning_rate: PositiveFloat = 1e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 5000
     final_learning_rate: Share = 0.1

@@ -1,5 +1,7 @@
 """Order and packing: every document exactly as often as its passes say, nothing cut, nothing lost."""
 
+import json
+import tracemalloc
 from collections import Counter
 from itertools import permutations
 from pathlib import Path
@@ -12,7 +14,7 @@ from echochamber.corpora.documents import Document
 from echochamber.job import UserError
 from echochamber.mixture import IGNORED, Batches, best_fit
 from echochamber.permutation import Permutation
-from echochamber.shards import write_corpus
+from echochamber.shards import write_corpus, write_manifest, write_shard
 from echochamber.tokens import train_bpe
 
 PAD, END = 1, 2
@@ -63,8 +65,8 @@ def two_sources(tmp_path):
     return mixture.manifest(passes, {name: str(tmp_path / name) for name in texts}, ["b"]), tokenizer, texts
 
 
-def batches(manifest, packing, length=24, rows=4, seed=0):
-    return Batches(manifest, length=length, rows=rows, packing=packing, seed=seed, pad=PAD)
+def batches(manifest, packing, length=24, rows=4, seed=0, mask=False):
+    return Batches(manifest, length=length, rows=rows, packing=packing, seed=seed, pad=PAD, document_mask=mask)
 
 
 def documents_of(chunk: np.ndarray) -> list[tuple]:
@@ -121,6 +123,96 @@ def test_concatenated_rows_are_the_stream_of_each_source(two_sources):
     # The last, incomplete batch is left out: fewer than 4 rows.
     assert not rows - expected
     assert 0 <= (expected - rows).total() < 4
+
+
+def test_document_masks_of_concatenated_rows_by_hand(two_sources):
+    """A document begins with a row and after each end token; its first token has nothing to be predicted from."""
+    manifest, _, _ = two_sources
+    plain, masked = batches(manifest, "concatenate", length=8), batches(manifest, "concatenate", length=8, mask=True)
+    for number in range(len(plain)):
+        ids, labels, positions = masked.batch(number)
+        assert (ids == plain.batch(number).ids).all()
+        assert plain.batch(number).positions is None
+        for row in range(4):
+            place = -1
+            for column in range(8):
+                place = 0 if column == 0 or ids[row, column - 1] == END else place + 1
+                assert positions[row, column] == place
+                assert labels[row, column] == (IGNORED if place == 0 else ids[row, column])
+
+
+@pytest.mark.parametrize("packing", ["concatenate", "document"])
+def test_the_order_visits_everything_exactly_as_often_as_its_passes(tmp_path, packing, monkeypatch):
+    """Rows of the stream, or documents, in several shards; each batch asked for by one of three workers."""
+    monkeypatch.setattr(mixture, "BLOCK", 100)
+    passes, rng = {"a": 3, "b": 1}, np.random.default_rng(0)
+    tokenizer = train_bpe(["a b 0123456789"], 300).backend_tokenizer
+    for name in passes:
+        texts = [f"{name}{i} " * rng.integers(1, 4) for i in range(700)]
+        for shard in range(4):
+            part = (Document(text, name) for text in texts[shard * 175 : (shard + 1) * 175])
+            write_shard(part, tokenizer, END, tmp_path / name, shard, 4)
+        write_manifest(tmp_path / name, 4, held_out=30)
+    manifest = mixture.manifest(passes, {name: str(tmp_path / name) for name in passes}, [])
+    packed = [Batches(manifest, length=32, rows=4, packing=packing, seed=1, pad=PAD) for _ in range(3)]
+    seen = Counter()
+    for number in range(len(packed[0])):
+        ids = packed[number % 3].batch(number).ids
+        seen.update(tuple(row) for row in ids) if packing == "concatenate" else seen.update(
+            document for row in ids for document in documents_of(row)
+        )
+    expected = Counter()
+    for corpus, times in zip(packed[0].corpora, passes.values(), strict=True):
+        for unit in range(corpus.tokens // 32 if packing == "concatenate" else len(corpus)):
+            tokens = corpus.stream(unit * 32, unit * 32 + 32) if packing == "concatenate" else corpus.document(unit)
+            expected[tuple(tokens.tolist())] += times
+    assert not seen - expected
+    left_out = (expected - seen).total()
+    assert left_out < 4 if packing == "concatenate" else left_out == 0  # an incomplete last batch of rows
+
+
+def test_batches_of_documents_begin_where_the_plain_algorithm_says(two_sources):
+    manifest, _, _ = two_sources
+    packed = batches(manifest, "document")
+    lengths = [len(packed.corpora[source].document(unit)) for source, unit in packed._units(np.arange(packed.size))]
+    starts, room = [0], np.full(4, 24)
+    for place, tokens in enumerate(lengths):
+        row = best_fit(room, tokens)
+        if row is None:
+            starts.append(place)
+            room[:], row = 24, 0
+        room[row] -= tokens
+    assert packed.starts.tolist() == [*starts, packed.size]
+
+
+def test_a_mixture_of_the_papers_size_starts_without_memory(two_sources, monkeypatch):
+    """27 million rows of 2048 tokens: the order is a formula, so that nothing is stored for a row."""
+    manifest, _, _ = two_sources
+
+    class Huge:
+        tokens = 27_000_000 * 2048
+
+        def __init__(self, folder):
+            pass
+
+    monkeypatch.setattr(mixture, "Corpus", Huge)
+    tracemalloc.start()
+    packed = batches(manifest, "concatenate", length=2048, rows=512)
+    assert packed.size == 27_000_000 * 4
+    assert len(packed) == packed.size // 512
+    assert len(set(packed._units(np.arange(512)))) == 512
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_the_table_of_mixtures(two_sources, tmp_path):
+    manifest, _, _ = two_sources
+    (tmp_path / "m.json").write_text(json.dumps(manifest))
+    found = mixture.table({"m": tmp_path / "m.json"})
+    assert list(found.columns) == ["mixture", "source", "passes", "documents", "tokens", "share"]
+    assert found["documents"].tolist() == [40, 75, 115]
+    assert found["tokens"].iloc[:2].sum() == found["tokens"].iloc[2] == manifest["tokens"]
+    assert found["share"].iloc[:2].sum() == pytest.approx(1, abs=1e-3)
 
 
 def test_a_batch_is_the_same_whenever_it_is_asked_for(two_sources):
