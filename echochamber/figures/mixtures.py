@@ -23,7 +23,7 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     most = max(len(group) for group in groups.values())
     figure, panels = style.panels(3 * len(groups), columns=3, height=0.55 * most + 1.1)
     data: list[dict] = []
-    paper = False
+    paper = reproduced = False
     for i, group in enumerate(groups.values()):
         shares, greedy, best = (panels[3 * i + j][0] for j in range(3))
         own = view.own(group[0].prompts)
@@ -41,6 +41,10 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
                     ax, view, condition, own, metric, at_k, None, y, {"color": "#332288", "marker": "o"}
                 )
             paper |= _diamond(greedy, published.ACCURACY_BEFORE.get(condition.mixture), y + 0.25)
+            if values := published.BILLION_TOKENS.get(condition.mixture):
+                reproduced = True
+                for value, face in zip(values, ("none", style.PAPER), strict=True):
+                    _diamond(greedy, value, y + 0.25, face)
         for ax, what in ((shares, "share of completions"), (greedy, "pass@1 (greedy)"), (best, f"pass@{k}")):
             ax.set_xlim(-0.03, 1.03)
             ax.set_xlabel(what)
@@ -54,10 +58,17 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     ]
     if paper:
         handles.append(style.paper_handle("the paper's base model (150M, GSM8K)"))
+    if reproduced:
+        handles.append(style.paper_handle("an independent reproduction (before, after GRPO)"))
     style.legend(figure, handles)
     caption = (
         "Before (open) and after RL (filled), by mixture: shares of formats, greedy pass@1 and pass@k. "
         + ("Red diamonds are base models of the paper, on other text and at other sizes. " if paper else "")
+        + (
+            "Red diamonds are an independent reproduction, before (open) and after GRPO (filled). "
+            if reproduced
+            else ""
+        )
         + captions.tail(view, [view.own(g[0].prompts) for g in groups.values()])
     )
     return figure, caption, pd.DataFrame(data)
@@ -94,14 +105,14 @@ def _before_and_after(
     return drawn
 
 
-def _diamond(ax: Axes, value: float | None, y: float) -> bool:
+def _diamond(ax: Axes, value: float | None, y: float, face: str = "none") -> bool:
     if value is not None:
         ax.plot(
             [value],
             [y],
             color=style.PAPER,
             marker="D",
-            markerfacecolor="none",
+            markerfacecolor=face,
             markersize=4.5,
             linestyle="none",
             zorder=5,

@@ -180,3 +180,16 @@ def test_saved_files_are_the_same_each_time(grid, made, tmp_path):
 def test_figures_import_no_torch():
     code = "import sys, echochamber.figures as f, echochamber.figures.formats; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_independent_reproduction_is_drawn_beside_the_mixture_that_it_is_of(grid, made, monkeypatch):
+    """Before RL an open diamond, after RL a filled one."""
+    monkeypatch.setitem(figures.mixtures.published.BILLION_TOKENS, "tg", (0.123, 0.456))
+    figure, caption, _ = figures.draw(grid, "mixtures", "mixtures", made)
+    diamonds = {
+        float(line.get_xdata()[0]): line.get_markerfacecolor()
+        for line in figure.axes[1].lines
+        if line.get_marker() == "D" and len(line.get_xdata()) == 1
+    }
+    assert (diamonds[0.123], diamonds[0.456]) == ("none", style.PAPER)
+    assert "independent reproduction" in caption
