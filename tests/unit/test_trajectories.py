@@ -1,0 +1,105 @@
+"""Mean fields held against runs that were made by them: fitted on one, they foretell the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from echochamber.analysis import dynamics, trajectories
+from echochamber.analysis.rl_prompts import SHARES, Rollouts, Start
+from echochamber.analysis.samples import Answers
+from echochamber.settings import FORMATS, PolicyGradient
+
+SETTINGS = PolicyGradient(kind="rloo", prompts_per_batch=32, samples_per_prompt=8, learning_rate=1e-3)
+CONSTANT = 0.4
+
+
+def start(share: list[float], accuracy: list[float], seed: int = 0) -> Start:
+    rng = np.random.default_rng(seed)
+    form = rng.choice(5, p=share, size=(60, 8))
+    correct = rng.random(form.shape) < np.array(accuracy)[form]
+    blank = np.zeros(form.shape, dtype=int)
+    every = {"correct_authors": correct, "format_authors": form, "key": blank, "tokens": blank}
+    questions = np.array([f"q{i}" for i in range(60)])
+    return Start(Answers(questions, correct=correct, format=form, finished=blank == 0, degenerate=blank == 1, **every))
+
+
+def followed(begin: Start, kind: dynamics.Kind, settings: PolicyGradient = SETTINGS, steps: int = 80) -> Rollouts:
+    """A run whose shares are those of the pooled mean field, at a learning rate that falls to a tenth."""
+    rates = settings.learning_rate * np.linspace(1, 0.1, steps)
+    log = pd.DataFrame({"step": np.arange(1, steps + 1), "learning_rate": rates})
+    log["completions_sampled"] = 256 * log["step"]
+    case = trajectories.Case("", begin, Rollouts(settings, log, 100))
+    times = np.concatenate([[0.0], CONSTANT * np.cumsum(rates / settings.learning_rate)[:-1]])
+    log[SHARES] = dynamics.trajectory(case.field(kind, "pooled"), *case.state("pooled"), times)[:, 0]
+    return Rollouts(settings, log, 100)
+
+
+ONE = start([0.4, 0.3, 0.3, 0, 0], [0.6, 0.5, 0.2, 0, 0])
+OTHER = start([0.1, 0.8, 0.1, 0, 0], [0.7, 0.5, 0.1, 0, 0], seed=1)
+
+
+@pytest.fixture(scope="module", params=dynamics.KINDS)
+def predicted(request):
+    kind = request.param
+    runs = [("one", ONE, followed(ONE, kind)), ("other", OTHER, followed(OTHER, kind))]
+    found = trajectories.cases(runs)
+    assert trajectories.fitted_on(found) == {1e-3: "one"}
+    frames = {id: (pd.DataFrame(rows), pd.DataFrame(ends)) for id, rows, ends in trajectories.predict(found)}
+    return kind, dict((id, drawn) for id, _, drawn in runs), frames
+
+
+def test_fitted_on_one_run_the_field_foretells_another(predicted):
+    kind, runs, frames = predicted
+    rows, ends = frames["other"]
+    assert not rows.loc[rows["field"].notna(), "fitted"].any()
+    mine = ends[(ends["field"] == kind) & (ends["scope"] == "pooled")].set_index("measure")
+    assert mine.loc["time_constant", "estimate"] == pytest.approx(CONSTANT, rel=0.03)
+    assert mine.loc["error", "estimate"] < 0.01
+    wrong = ends[(ends["field"] != kind) & (ends["scope"] == "pooled")].set_index("measure")
+    assert wrong.loc["error", "estimate"] > 3 * mine.loc["error", "estimate"]
+    measured = ends[ends["field"].isna()].set_index("measure")
+    assert measured.loc["winner_share", "format"] == mine.loc["winner_share", "format"]
+    shares = runs["other"].shares
+    first = np.flatnonzero((shares >= 0.9).any(1))
+    assert measured.loc["steps_to_dominance", "estimate"] == pytest.approx(
+        first[0] + 1 if len(first) else np.nan, nan_ok=True
+    )
+    low, estimate, high = mine.loc["winner_share", ["low", "estimate", "high"]]
+    assert low < estimate < high
+
+
+def test_rows_are_thinned_and_carry_their_sizes(predicted):
+    rows = predicted[2]["one"][0]
+    assert rows.loc[rows["field"].notna(), "fitted"].all()
+    counts = rows.groupby(["measure", rows["field"].fillna(""), rows["scope"].fillna("")]).size()
+    assert (counts == trajectories.SHOWN * len(FORMATS)).all()
+    assert len(counts) == 1 + 4 + 2  # measured; two fields in two scopes; drift of the pooled ones
+    predictions = rows[rows["measure"] == "predicted"]
+    assert (predictions["n_questions"] == 60).all()
+    assert (predictions["low"] <= predictions["high"]).all()
+    sums = rows.groupby([rows["field"].fillna(""), rows["scope"].fillna(""), "measure", "step"])["estimate"].sum()
+    assert sums.to_numpy() == pytest.approx(1)
+
+
+def test_runs_without_a_mean_field_are_left_out():
+    random = SETTINGS.model_copy(update={"reward": "random"})
+    assert trajectories.cases([("x", ONE, followed(ONE, "natural", random))]) == []
+
+
+def test_the_clock_is_the_sum_of_learning_rates():
+    case = trajectories.Case("", ONE, followed(ONE, "natural", steps=4))
+    assert case.clock == pytest.approx([0, 1, 1.7, 2.1])
+
+
+@pytest.mark.parametrize("kind", ["ppo", "grpo", "rloo", "dr_grpo"])
+def test_gaps(kind):
+    settings = SETTINGS.model_copy(update={"kind": kind})
+    mean = np.array([0.5, 0.43])
+    expected = {"ppo": 1 / np.sqrt(mean * (1 - mean)), "rloo": [1, 1], "dr_grpo": [7 / 8, 7 / 8]}
+    found = trajectories._gap(settings, whole_batch=False)(mean)
+    if kind == "grpo":
+        assert found[1] == pytest.approx(1.75, abs=0.005)
+    else:
+        assert found == pytest.approx(np.array(expected[kind]))
