@@ -70,10 +70,14 @@ class Probe:
     sampling: Sampling
 
     @property
+    def base(self) -> str:
+        """The base model with its step."""
+        return f"{self.model.id}+step{self.from_step}" if self.from_step else self.model.id
+
+    @property
     def id(self) -> str:
         s = self.sampling
-        step = f"+step{self.from_step}" if self.from_step else ""
-        return f"{self.model.id}{step}/{self.prompts}/t{s.temperature:g}-p{s.top_p:g}-{s.max_new_tokens}"
+        return f"{self.base}/{self.prompts}/t{s.temperature:g}-p{s.top_p:g}-{s.max_new_tokens}"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 TABLES = ["scores", "training", "gains", "decomposition", "coverage", "styles", "theory", "scorers", "samples", "runs"]
 TABLES += ["errors", "process", "error_examples"]
+TABLES += ["dynamics", "outcomes", "drift", "picks", "selection"]
 
 TABLE_INPUT = {
     "samples": [GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],

@@ -127,8 +127,8 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
                 )
                 style_rows += [axes | at | where | {"n_seeds": 1} | r for r in shown]
         example_rows += examples(grid, row, benchmark, base, steps[-1], before, after)
-    gains = pd.DataFrame(gain_rows)
-    more = theory_tables.build(grid, index, logs) | completion_tables.build(grid, compared)
+    gains, style_table = pd.DataFrame(gain_rows), pd.DataFrame(style_rows, columns=list(STYLES))
+    more = theory_tables.build(grid, index, logs, style_table) | completion_tables.build(grid, compared)
     return {
         "runs": _typed(index.reset_index(drop=True)),
         "training": _training(index, logs),
@@ -136,7 +136,7 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         "gains": _typed(pd.concat([gains, _over_seeds(gains)]).reindex(columns=list(GAINS))) if gain_rows else _empty(),
         "decomposition": _typed(with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
         "coverage": _typed(with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
-        "styles": _typed(pd.DataFrame(style_rows, columns=list(STYLES))),
+        "styles": _typed(style_table),
         "scorers": _typed(pd.DataFrame(scorer_rows, columns=["id", *AXES, "step", "question_set", *DISAGREEMENTS])),
         "samples": _typed(pd.DataFrame(example_rows, columns=list(SAMPLES))),
     } | {name: _typed(table) for name, table in more.items()}

@@ -1,0 +1,75 @@
+"""Which rule foretells the format that wins, against "the most frequent one wins".
+
+Every rule looks at the base model's samples on the RL prompts alone, except that the mean fields use a time constant
+fitted on one run: that run is not counted for any rule. Nor is one whose base model writes a single format. Runs from
+one base model share it and are no independent trials, so hits are counted by base model: it is a hit if the rule is
+right in more than half of its runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from echochamber.analysis.rl_prompts import Rollouts, Start
+from echochamber.intervals import clopper_pearson
+from echochamber.settings import FORMATS
+
+PREDICTORS = ("most frequent", "most accurate", "shortest", "T1", "natural gradient", "softmax gradient")
+PICKS = ("predictor", "pick", "winner", "hit", "counted")
+SUMMARY = ("predictor", "hits", "n_runs", "estimate", "low", "high", "n_models", "better", "worse", "p_value")
+WRITTEN = 0.02
+"""Formats with at least this share in the base model can be picked."""
+CONTESTED = 0.05
+"""A run counts if the base model's second format has this share, as in thresholds.yaml."""
+
+
+def picks(start: Start, rollouts: Rollouts, foretold: Mapping[str, str | None]) -> list[dict]:
+    """Rows predictor, pick, winner, hit, contested for one run. foretold: the picks of T1 and of the mean fields."""
+    written, right = (side.sum(0) for side in start.counts())
+    shares = written / written.sum()
+    there = shares >= WRITTEN
+    answers = start.answers
+    tokens = np.array([answers.tokens[answers.format == i].mean() if there[i] else np.inf for i in range(len(FORMATS))])
+    accuracy = np.where(there, right / np.maximum(written, 1), -1.0)
+    found = {
+        "most frequent": FORMATS[int(shares.argmax())],
+        "most accurate": FORMATS[int(accuracy.argmax())],
+        "shortest": FORMATS[int(tokens.argmin())],
+    } | dict(foretold)
+    winner = FORMATS[int(rollouts.end()["estimate"].argmax())]
+    contested = bool(np.sort(shares)[-2] >= CONTESTED)
+    return [
+        {"predictor": name, "pick": found.get(name), "winner": winner, "contested": contested}
+        | {"hit": None if found.get(name) is None else found[name] == winner}
+        for name in PREDICTORS
+    ]
+
+
+def summary(table: pd.DataFrame) -> list[dict]:
+    """Rows `SUMMARY`, one a predictor. table: columns `PICKS` and base_model.
+
+    estimate, low, high: share of base models that are hits, Clopper and Pearson's interval. better, worse: base models
+    where the rule is a hit and "most frequent" is not, and the other way round, among those that both speak of;
+    p_value: of their difference (exact sign test). hits and n_runs count runs.
+    """
+    counted = table[table["counted"] & table["pick"].notna()].assign(hit=lambda t: t["hit"].astype(float))
+    by_model = counted.groupby(["predictor", "base_model"], sort=False)["hit"].mean() > 0.5
+    baseline = by_model.get("most frequent", pd.Series(dtype=bool))
+    rows = []
+    for name in PREDICTORS:
+        hits = by_model.get(name, pd.Series(dtype=bool))
+        runs = counted[counted["predictor"] == name]
+        both = hits.index.intersection(baseline.index)
+        better = int((hits[both] & ~baseline[both]).sum())
+        worse = int((~hits[both] & baseline[both]).sum())
+        estimate, low, high = clopper_pearson(int(hits.sum()), len(hits))
+        rows.append(
+            {"predictor": name, "hits": int(runs["hit"].sum()), "n_runs": len(runs), "n_models": len(hits)}
+            | {"estimate": estimate, "low": low, "high": high, "better": better, "worse": worse}
+            | {"p_value": float(binomtest(better, better + worse).pvalue) if better + worse else 1.0}
+        )
+    return rows
