@@ -93,11 +93,15 @@ class TrainingState:
                 log.warning("%s is damaged (%s): passed over", folder, error)
         return None
 
-    def keep(self, step: int, model, tokenizer) -> None:
-        """Keep the model as an ordinary Hugging Face folder, checkpoints/step_<8 digits>."""
+    def keep(self, step: int, model, tokenizer, weights: dict[str, torch.Tensor] | None = None) -> None:
+        """Keep the model as an ordinary Hugging Face folder, checkpoints/step_<8 digits>.
+
+        Args:
+            weights: by name, where the model itself holds only a part of them.
+        """
 
         def write(aside: Path) -> None:
-            model.save_pretrained(aside)
+            model.save_pretrained(aside, state_dict=weights)
             tokenizer.save_pretrained(aside)
 
         files.write_aside(self.folder / "checkpoints" / step_name(step), write)

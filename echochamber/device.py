@@ -13,9 +13,15 @@ from echochamber import hardware
 from echochamber.job import UserError
 
 
-def pick() -> torch.device:
-    """The first GPU if there is one, else the CPU; `ECHO_DEVICE` (cpu, cuda, cuda:1, mps) overrules it."""
+def pick(number: int | None = None) -> torch.device:
+    """The first GPU if there is one, else the CPU; `ECHO_DEVICE` (cpu, cuda, cuda:1, mps) overrules it.
+
+    Args:
+        number: of this process on its node, which takes the GPU of that number.
+    """
     name = os.environ.get("ECHO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and number is not None:
+        name = f"cuda:{number}"
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)

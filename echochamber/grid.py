@@ -332,7 +332,7 @@ class Grid:
     def pretrain_spec(self, model: Model) -> Spec:
         return spec(
             "pretrain",
-            scale=without(dump(self.file.scales[model.scale]), "gpus"),
+            scale=without(dump(self.file.scales[model.scale]), "gpus", "nodes"),
             settings=dump(self.file.pretraining),
             seed=model.seed,
             mixture=str(self.paths.mixture(model.mixture)),

@@ -10,6 +10,7 @@ Slurm job that it runs in back into the queue.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import logging
@@ -25,7 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psutil
+
 from echochamber import __version__, files, slurm
+
+RANK = os.environ.get("RANK")
+"""The number of this process among those that torchrun has started; None without torchrun."""
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: try again
@@ -45,10 +51,12 @@ class Stop:
     """Whether the job should save and stop: on SIGTERM, SIGUSR1 or SIGINT, or when its parent is gone.
 
     The first two are what batch systems warn with. Without the last one the children of a killed Snakemake would go on
-    beside those of its rerun.
+    beside those of its rerun. A process of torchrun has torchrun in between: then it is the parent's parent, and
+    torchrun, that must not go.
     """
 
     def __init__(self, parent: int | None = None) -> None:
+        self.torchrun = os.getppid() if RANK is not None else None
         self.parent = parent
         self.reason: str | None = None
         for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
@@ -58,9 +66,16 @@ class Stop:
         self.reason = signal.Signals(number).name
 
     def __call__(self) -> bool:
-        if self.reason is None and self.parent is not None and os.getppid() != self.parent:
+        if self.reason is None and self.parent is not None and self._parent() != self.parent:
             self.reason = "the process that started this job is gone"
         return self.reason is not None
+
+    def _parent(self) -> int | None:
+        if self.torchrun is None or os.getppid() != self.torchrun:
+            return os.getppid()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.torchrun).ppid()
+        return None
 
 
 class Progress:
@@ -192,6 +207,8 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
     arguments = parser.parse_args()
     terminal = os.fdopen(os.dup(2), "w", encoding="utf-8")
     if arguments.log:
+        if RANK not in (None, "0"):
+            arguments.log = arguments.log.with_suffix(f".rank{RANK}.log")
         _redirect_output(arguments.log)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
     for chatty in ("httpx", "fsspec", "filelock", "matplotlib"):
@@ -203,7 +220,7 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
         body(Job(stage, spec, arguments.out, state, Stop(arguments.parent)))
         status, line = 0, None
     except Interrupted as interrupted:
-        requeued = arguments.requeue and slurm.requeue()
+        requeued = arguments.requeue and RANK in (None, "0") and slurm.requeue()
         how = "this Slurm job is back in the queue" if requeued else "the same command goes on from there"
         status, line = EXIT_INTERRUPTED, f"interrupted ({interrupted}); saved, {how}"
     except UserError as error:
@@ -213,7 +230,7 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
         status, line = EXIT_ERROR, f"{type(error).__name__}: {' '.join(str(error).split())}"
     if line:
         log.error(line)
-        if arguments.log:
+        if arguments.log and RANK in (None, "0"):
             print(f"{stage} {arguments.out}: {line} (log: {arguments.log})", file=terminal, flush=True)
     sys.stdout.flush()
     sys.stderr.flush()

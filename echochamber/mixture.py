@@ -109,10 +109,16 @@ class Batches:
     def __len__(self) -> int:
         return max(self.size // self.rows, 1) if self.starts is None else len(self.starts) - 1
 
-    def batch(self, number: int) -> Batch:
-        """Batch `number`: arrays of int64, (rows, length)."""
+    def batch(self, number: int, rows: slice = slice(None)) -> Batch:
+        """Batch `number`: arrays of int64, (rows, length).
+
+        Args:
+            rows: those to give: a process reads its own part of a batch only.
+        """
         if self.starts is None:
-            return self._rows_of_the_stream(np.arange(number * self.rows, min((number + 1) * self.rows, self.size)))
+            places = np.arange(number * self.rows, min((number + 1) * self.rows, self.size))
+            return self._rows_of_the_stream(places[rows], len(range(self.rows)[rows]))
+        wanted = range(self.rows)[rows]
         ids = np.full((self.rows, self.length), self.pad, dtype=np.int64)
         labels = np.full_like(ids, IGNORED)
         positions = np.zeros_like(ids)
@@ -121,14 +127,15 @@ class Batches:
             tokens = self.corpora[source].document(document)
             row = best_fit(self.length - filled, len(tokens))
             taken = slice(filled[row], filled[row] + len(tokens))
-            ids[row, taken] = labels[row, taken] = tokens
-            positions[row, taken] = np.arange(len(tokens))
-            labels[row, taken.start] = IGNORED  # nothing before it to predict it from
             filled[row] += len(tokens)
-        return Batch(ids, labels, positions)
+            if row in wanted:
+                ids[row, taken] = labels[row, taken] = tokens
+                positions[row, taken] = np.arange(len(tokens))
+                labels[row, taken.start] = IGNORED  # nothing before it to predict it from
+        return Batch(ids[rows], labels[rows], positions[rows])
 
-    def _rows_of_the_stream(self, places: np.ndarray) -> Batch:
-        ids = np.full((self.rows, self.length), self.pad, dtype=np.int64)
+    def _rows_of_the_stream(self, places: np.ndarray, rows: int) -> Batch:
+        ids = np.full((rows, self.length), self.pad, dtype=np.int64)
         labels = np.full_like(ids, IGNORED)
         positions = np.zeros_like(ids) if self.mask else None
         for row, (source, unit) in enumerate(self._units(places)):

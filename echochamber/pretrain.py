@@ -1,7 +1,11 @@
-"""Next-token training from scratch, one pass over a mixture.
+"""Next-token training from scratch, one pass over a mixture, in one process or in many.
 
-Differs from a textbook loop in two ways: it goes on after any kill with the same numbers, bit for bit on a CPU (the
-order of the data is a formula, nothing else is random), and it reports the held-out loss of each source by itself.
+    python workflow_scripts/pretrain.py --spec '<json>' --out DIR
+    python -m torch.distributed.run --nproc-per-node 8 workflow_scripts/pretrain.py --spec '<json>' --out DIR
+
+Differs from a textbook loop in three ways. It goes on after any kill with the same numbers, bit for bit on a CPU, and
+with any number of processes (the order of the data is a formula, nothing else is random). It reports the held-out loss
+of each source by itself. And it looks at losses only when a row of metrics.csv is due: no GPU waits for its host.
 """
 
 from __future__ import annotations
@@ -10,23 +14,25 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-import numpy as np
 import torch
-from torch.nn import functional as F
-from transformers import OlmoForCausalLM, PreTrainedTokenizerBase
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+from transformers import PreTrainedTokenizerBase
 
 from echochamber import device as devices
+from echochamber import loader
 from echochamber.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
 from echochamber.job import Interrupted, Progress, UserError
-from echochamber.mixture import IGNORED, Batch, Batches
+from echochamber.loader import Rows
+from echochamber.loss import NextTokenLoss
+from echochamber.mixture import IGNORED, Batches
 from echochamber.model import build, training_flops_per_token
+from echochamber.parallel import Processes, Shared
 from echochamber.schedule import warmup_cosine
 from echochamber.settings import Pretraining, Scale
-from echochamber.shards import Corpus
 
-Rows = list[dict[str, float]]
+Table = list[dict[str, float]]
 
 
 def train(
@@ -36,20 +42,21 @@ def train(
     tokenizer: PreTrainedTokenizerBase,
     *,
     seed: int,
-    state: TrainingState,
+    state: TrainingState | None,
     stop: Callable[[], bool],
-    device: torch.device,
-) -> tuple[Rows, Rows]:
-    """Train a model of `scale` on `mixture` and keep its checkpoints in `state`.
+    processes: Processes,
+) -> tuple[Table, Table]:
+    """Train a model of `scale` on `mixture` and keep its checkpoints in `state`, which the first process alone has.
 
     Returns:
         Rows of metrics.csv (losses in nats per token) and of timings.csv.
 
     Raises:
-        Interrupted: `stop()` turned true; the state is saved.
-        UserError: a checkpoint is asked for that the mixture is too small to reach, or the loss is no longer finite.
+        Interrupted: `stop()` turned true in some process; the state is saved.
+        UserError: a checkpoint is asked for that the mixture is too small to reach, the processes do not divide the
+            batch, or the loss is no longer finite.
     """
-    pad = tokenizer.pad_token_id
+    device, pad = processes.device, tokenizer.pad_token_id
     batches = Batches(
         mixture,
         length=settings.sequence_length,
@@ -64,6 +71,11 @@ def train(
         raise UserError(
             f"pretraining.checkpoints: found {max(settings.checkpoints)}, allowed: up to the last step {total}"
         )
+    if settings.batch_rows % processes.size:
+        raise UserError(
+            f"pretraining.batch_rows: found {settings.batch_rows} for {processes.size} processes, allowed: a multiple"
+        )
+    micro_rows = scale.micro_batch_rows or max(1, loader.TOKENS_AT_ONCE // settings.sequence_length)
     model = build(
         scale,
         vocabulary=len(tokenizer),
@@ -71,90 +83,142 @@ def train(
         eos=tokenizer.eos_token_id,
         pad=pad,
         seed=seed,
-    ).to(device)
-    held_out = held_out_batches(mixture, settings, pad)
+    )
+    compiled = device.type == "cuda" if scale.compile == "auto" else scale.compile
+    flops = training_flops_per_token(model, settings.sequence_length)
+    shared = Shared(NextTokenLoss(model, compile=compiled), model.base_model.layers, processes, scale.sharding)
     optimizer = torch.optim.AdamW(
-        model.parameters(),
+        shared.inner.parameters(),
         lr=settings.learning_rate,
         betas=settings.betas,
         eps=settings.epsilon,
         weight_decay=settings.weight_decay,
         fused=True,
     )
-    first, log = 0, Log()
-    if saved := state.load():
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        first, log = saved["step"], Log(**saved["log"])
+    held_out = loader.held_out(
+        mixture, length=settings.sequence_length, rows=min(micro_rows, settings.batch_rows), pad=pad
+    )
+    saved = state.load() if processes.first else None
+    first, log = processes.agree((saved["step"], Log(**saved["log"])) if saved else (0, Log()))
+    if first:
+        shared.load(optimizer, saved or {})
+    del saved
+
+    share = processes.share(settings.batch_rows)
+
+    def make(number: int) -> Rows:
+        rows = Rows.of(batches.batch(number, share))
+        return rows.each(lambda tensor: tensor.contiguous().pin_memory()) if device.type == "cuda" else rows
 
     def save(step: int) -> None:
-        weights = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        state.save({"step": step, "log": asdict(log)} | weights)
+        whole = shared.state(optimizer)
+        if processes.first:
+            state.save({"step": step, "log": asdict(log)} | whole)
+        processes.agree(None)  # that it is saved: torchrun ends all processes soon after the first one that ends
 
-    progress = Progress(total, "step", first, file=state.progress)
+    def keep(step: int) -> None:
+        whole = shared.whole_weights()
+        if processes.first:
+            state.keep(step, model, tokenizer, whole)
+
+    progress = Progress(total, "step", first, file=state.progress if processes.first else None)
+    watch = Watch(log, processes)
     last_save, last_saved_step = time.monotonic(), first
-    flops = training_flops_per_token(model, settings.sequence_length)
-    for step in range(first + 1, total + 1):
-        started = time.monotonic()
+    for step, rows in enumerate(loader.ahead(make, range(first, total)), first + 1):
         factor = warmup_cosine(step - 1, total, warmup=settings.warmup_steps, final=settings.final_learning_rate)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
-        batch = batches.batch(step - 1)
-        with devices.autocast(device, settings.precision):
-            loss = next_token_loss(model, batch, device)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        if not math.isfinite(loss.item()):
-            raise UserError(
-                f"step {step}: the loss is {loss.item()}; the last state that was saved is step {last_saved_step}"
-            )
-        log.add(loss.item(), int((batch.labels != IGNORED).sum()), time.monotonic() - started)
-        if step % settings.log_every == 0 or step == total:
+        loss, tokens, norm = update(shared, optimizer, rows.to(device), settings, micro_rows, processes)
+        watch.add(loss, tokens)
+        row = step % settings.log_every == 0 or step == total
+        kept = step in settings.checkpoints or step == total
+        stopping, due = processes.any(stop(), processes.first and time.monotonic() - last_save > SECONDS_BETWEEN_SAVES)
+        if not (row or kept or stopping or due):
+            continue
+        watch.look(step, last_saved_step)
+        if row:
             measured = {"learning_rate": settings.learning_rate * factor, "gradient_norm": norm.item()}
             if step % settings.held_out_every == 0 or step == total:
                 measured |= {
-                    f"loss_{name}": held_out_loss(model, rows, settings, device) for name, rows in held_out.items()
+                    f"loss_{name}": held_out_loss(shared, batches, settings, processes)
+                    for name, batches in held_out.items()
                 }
-            log.row(step, measured, flops, device)
-            progress.update(step, **log.latest())
-        if step in settings.checkpoints or step == total:
-            state.keep(step, model, tokenizer)
-        if stop():
-            save(step)
-            raise Interrupted(f"step {step} of {total}")
-        if time.monotonic() - last_save > SECONDS_BETWEEN_SAVES:
+            log.row(step, measured, flops, processes)
+            if processes.first:
+                progress.update(step, **log.latest())
+        if kept:
+            keep(step)
+        if stopping or due:
             save(step)
             last_save, last_saved_step = time.monotonic(), step
+        if stopping:
+            raise Interrupted(f"step {step} of {total}")
+        watch.resume()
     return log.metrics, log.timings
+
+
+def update(
+    shared: Shared,
+    optimizer: torch.optim.Optimizer,
+    rows: Rows,
+    settings: Pretraining,
+    micro_rows: int,
+    processes: Processes,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One optimiser step on a batch of which this process has `rows`.
+
+    Returns:
+        this process's part of the batch's mean loss, in nats per token; the tokens of the whole batch that give a loss;
+        the norm of its gradient before clipping. All (), and none is waited for.
+    """
+    tokens = processes.sum((rows.labels != IGNORED).sum())
+    loss = torch.zeros((), device=processes.device)
+    parts = rows.split(micro_rows)
+    for number, part in enumerate(parts, 1):
+        with shared.accumulating(last=number == len(parts)):
+            with devices.autocast(processes.device, settings.precision):
+                # gradients are averaged over the processes, and are to be summed
+                part_loss = shared.module(*part, tokens / processes.size)
+            part_loss.backward()
+        loss += part_loss.detach()
+    norm = torch.nn.utils.clip_grad_norm_(shared.inner.parameters(), settings.gradient_clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss / processes.size, tokens, norm.full_tensor() if isinstance(norm, DTensor) else norm
+
+
+@torch.no_grad()
+def held_out_loss(shared: Shared, batches: list[Rows], settings: Pretraining, processes: Processes) -> float:
+    """Loss on held-out documents, in nats per token, each token counted once. All processes compute the same."""
+    total, tokens = 0.0, 0
+    for rows in batches:
+        count = rows.tokens()
+        with devices.autocast(processes.device, settings.precision):
+            loss = shared.inner(*rows.to(processes.device), torch.tensor(count, device=processes.device))
+        total += loss.item() * count
+        tokens += count
+    return total / tokens
 
 
 @dataclass
 class Log:
     """Rows of metrics.csv and timings.csv, and the sums since the last one: part of what a run resumes from."""
 
-    metrics: Rows = field(default_factory=list)
-    timings: Rows = field(default_factory=list)
+    metrics: Table = field(default_factory=list)
+    timings: Table = field(default_factory=list)
     tokens: int = 0
     """Since the start of the run; the other sums are since the last row."""
     loss: float = 0.0
     steps: int = 0
     seconds: float = 0.0
 
-    def add(self, loss: float, tokens: int, seconds: float) -> None:
-        self.loss += loss
-        self.steps += 1
-        self.tokens += tokens
-        self.seconds += seconds
-
-    def row(self, step: int, measured: dict[str, float], flops_per_token: float, device: torch.device) -> None:
+    def row(self, step: int, measured: dict[str, float], flops_per_token: float, processes: Processes) -> None:
         """Close the interval that ends with `step`."""
         before = self.metrics[-1]["tokens"] if self.metrics else 0
         speed = (self.tokens - before) / max(self.seconds, 1e-9)
         self.metrics.append({"step": step, "tokens": self.tokens, "loss": self.loss / self.steps} | measured)
-        cost = {"tokens_per_second": speed, "mfu": devices.mfu(flops_per_token * speed, device)}
-        cost["peak_bytes"] = devices.peak_bytes(device)
+        mfu = devices.mfu(flops_per_token * speed / processes.size, processes.device)
+        cost = {"tokens_per_second": speed, "mfu": mfu, "peak_bytes": devices.peak_bytes(processes.device)}
         self.timings.append({"step": step, "seconds_update": self.seconds} | cost)
         self.loss, self.steps, self.seconds = 0.0, 0, 0.0
 
@@ -163,58 +227,39 @@ class Log:
         return {"loss": self.metrics[-1]["loss"], "tokens_per_second": self.timings[-1]["tokens_per_second"]}
 
 
-def next_token_loss(model: OlmoForCausalLM, batch: Batch, device: torch.device) -> torch.Tensor:
-    """Mean negative log-likelihood of each token given those before it in its document, in nats per token."""
-    ids, labels = (torch.from_numpy(array).to(device) for array in (batch.ids[:, :-1], batch.labels[:, 1:]))
-    mask = positions = None
-    if batch.positions is not None:
-        positions = torch.from_numpy(batch.positions[:, :-1]).to(device)
-        mask = document_mask(positions)
-    logits = model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).logits.float()
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+class Watch:
+    """The losses of the last steps, still on the device, and the time that they took."""
 
+    def __init__(self, log: Log, processes: Processes) -> None:
+        self.log, self.processes = log, processes
+        self.losses: list[Tensor] = []
+        self.tokens: list[Tensor] = []
+        self.resume()
 
-def document_mask(positions: torch.Tensor) -> torch.Tensor:
-    """Which position attends to which: those before it in its own document, and itself.
+    def resume(self) -> None:
+        """From here on time counts: what lies before was no training."""
+        self.since = time.monotonic()
 
-    Args:
-        positions: (rows, tokens); a document begins where it is 0.
+    def add(self, loss: Tensor, tokens: Tensor) -> None:
+        """One step: this process's part of the loss, the tokens of all."""
+        self.losses.append(loss)
+        self.tokens.append(tokens)
 
-    Returns:
-        bool, (rows, 1, tokens, tokens): query, key.
-    """
-    document = (positions == 0).cumsum(1)
-    own = document[:, :, None] == document[:, None, :]
-    return own.tril()[:, None]
+    def look(self, step: int, last_saved_step: int) -> None:
+        """Wait for the steps up to `step`, and add them to the log.
 
-
-def held_out_batches(mixture: dict, settings: Pretraining, pad: int) -> dict[str, list[Batch]]:
-    """Per source, its held-out documents, each in a row of its own, cut at the sequence length."""
-    found = {}
-    for name, source in mixture["sources"].items():
-        corpus = Corpus(Path(source["corpus"]), "held_out")
-        documents = [corpus.document(i)[: settings.sequence_length] for i in range(len(corpus))]
-        batches = []
-        for begin in range(0, len(documents), settings.batch_rows):
-            chosen = documents[begin : begin + settings.batch_rows]
-            ids = np.full((len(chosen), max(map(len, chosen))), pad, dtype=np.int64)
-            labels = np.full_like(ids, IGNORED)
-            for row, tokens in enumerate(chosen):
-                ids[row, : len(tokens)] = labels[row, : len(tokens)] = tokens
-            batches.append(Batch(ids, labels, None))
-        if batches:
-            found[name] = batches
-    return found
-
-
-@torch.no_grad()
-def held_out_loss(model: OlmoForCausalLM, batches: list[Batch], settings: Pretraining, device: torch.device) -> float:
-    """Loss on held-out documents, in nats per token, each token counted once."""
-    total, tokens = 0.0, 0
-    for batch in batches:
-        count = int((batch.labels[:, 1:] != IGNORED).sum())
-        with devices.autocast(device, settings.precision):
-            loss = next_token_loss(model, batch, device)
-        total += loss.item() * count
-        tokens += count
-    return total / tokens
+        Raises:
+            UserError: a loss is not finite.
+        """
+        losses = self.processes.sum(torch.stack(self.losses)).tolist()
+        tokens = torch.stack(self.tokens).tolist()
+        self.log.seconds += time.monotonic() - self.since
+        for number, loss in enumerate(losses, step - len(losses) + 1):
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"step {number}: the loss is {loss}; the last state that was saved is step {last_saved_step}"
+                )
+            self.log.loss += loss
+        self.log.steps += len(losses)
+        self.log.tokens += sum(tokens)
+        self.losses, self.tokens = [], []

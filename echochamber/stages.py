@@ -10,7 +10,7 @@ VERSIONS = {
     "contamination": 1,  # echochamber/contamination.py
     "questions": 1,  # echochamber/corpora
     "mixture": 1,  # echochamber/mixture.py
-    "pretrain": 1,  # echochamber/pretrain.py, echochamber/model.py
+    "pretrain": 2,  # echochamber/pretrain.py, echochamber/loss.py, echochamber/model.py
     "posttrain": 1,  # echochamber/rl, echochamber/generate.py, echochamber/verify
     "evaluate": 1,  # echochamber/evaluate.py, echochamber/generate.py, echochamber/verify
     "tables": 1,  # echochamber/analysis/tables.py, echochamber/metrics.py

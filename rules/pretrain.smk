@@ -28,4 +28,5 @@ rule pretrain:
     message:
         "Pretraining {wildcards.mixture}, {wildcards.scale}, seed {wildcards.seed}"
     shell:
-        "job pretrain --spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"
+        "job launch --gpus {resources.gpu} pretrain "
+        "--spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"

@@ -8,6 +8,7 @@ from echochamber import device as devices
 from echochamber import model as models
 from echochamber.corpora.sources import read_questions
 from echochamber.job import Job, main
+from echochamber.parallel import Processes
 from echochamber.rl import expert_iteration, policy_gradient
 from echochamber.settings import Algorithm
 from echochamber.training_job import run
@@ -22,7 +23,7 @@ def body(job: Job) -> None:
     questions = read_questions(Path(spec["questions"]))[: spec["count"]]
     run(
         job,
-        device,
+        Processes(device),
         lambda state: algorithm.train(
             settings,
             model,

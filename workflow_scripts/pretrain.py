@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from echochamber import device as devices
-from echochamber import pretrain
+from echochamber import parallel, pretrain
 from echochamber.job import Job, main
 from echochamber.settings import Pretraining, Scale
 from echochamber.tokens import load_tokenizer
@@ -12,21 +11,22 @@ from echochamber.training_job import run
 
 
 def body(job: Job) -> None:
-    spec, device = job.spec, devices.pick()
-    run(
-        job,
-        device,
-        lambda state: pretrain.train(
-            Pretraining(**spec["settings"]),
-            Scale(**spec["scale"]),
-            json.loads(Path(spec["mixture"]).read_text(encoding="utf-8")),
-            load_tokenizer(Path(spec["tokenizer"])),
-            seed=spec["seed"],
-            state=state,
-            stop=job.stop,
-            device=device,
-        ),
-    )
+    spec = job.spec
+    with parallel.joined() as processes:
+        run(
+            job,
+            processes,
+            lambda state: pretrain.train(
+                Pretraining(**spec["settings"]),
+                Scale(**spec["scale"]),
+                json.loads(Path(spec["mixture"]).read_text(encoding="utf-8")),
+                load_tokenizer(Path(spec["tokenizer"])),
+                seed=spec["seed"],
+                state=state,
+                stop=job.stop,
+                processes=processes,
+            ),
+        )
 
 
 main("pretrain", body)

@@ -20,14 +20,26 @@ class Scale(Settings):
     tied: bool = False
     """Whether input and output embeddings are one matrix."""
     gpus: PositiveInt = 1
-    """GPUs of one pretraining job, where it runs on GPUs at all. No part of its spec: the result is the same."""
+    """GPUs of one pretraining job, where it runs on GPUs at all: one process each. No part of its spec: the result is
+    the same, and a run may go on with another number."""
+    nodes: PositiveInt = 1
+    """Machines that these GPUs are in, equally many in each."""
+    micro_batch_rows: PositiveInt | None = None
+    """Rows of one forward and backward pass of a process; their gradients add up to those of the whole batch. None: as
+    many as make 16,384 tokens, at least one."""
+    sharding: Literal["none", "fsdp2"] = "none"
+    """`none`: each process holds the whole model (DDP). `fsdp2`: a part of the weights, gradients and optimiser."""
+    compile: bool | Literal["auto"] = "auto"
+    """`torch.compile` of the layers and of the loss; `auto`: on CUDA."""
 
     @model_validator(mode="after")
-    def _heads_divide_width(self) -> Scale:
+    def _divisors(self) -> Scale:
         if self.width % self.heads:
             raise ValueError(f"heads: found {self.heads}, allowed: a divisor of the width {self.width}")
         if (self.width // self.heads) % 2:
             raise ValueError(f"heads: found {self.heads}, allowed: width / heads even (rotary embeddings turn pairs)")
+        if self.gpus % self.nodes:
+            raise ValueError(f"nodes: found {self.nodes}, allowed: a divisor of the {self.gpus} gpus")
         return self
 
 

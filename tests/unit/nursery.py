@@ -86,6 +86,7 @@ def _pretrain(world: Path, frame: dict) -> tuple[list, dict]:
     from safetensors.torch import load_file
 
     from echochamber import pretrain
+    from echochamber.parallel import Processes
     from echochamber.settings import Pretraining, Scale
     from echochamber.tokens import load_tokenizer
 
@@ -103,6 +104,7 @@ def _pretrain(world: Path, frame: dict) -> tuple[list, dict]:
     )
     mixture = json.loads((world / "mixture.json").read_text())
     scale, tokenizer = Scale(width=16, layers=1, heads=2, intermediate=32), load_tokenizer(world / "tokenizer")
+    frame["processes"] = Processes(frame.pop("device"))
     metrics, _ = pretrain.train(settings, scale, mixture, tokenizer, **frame)
     last = max((frame["state"].folder / "checkpoints").glob("step_*"))
     return metrics, load_file(last / "model.safetensors")
@@ -180,8 +182,8 @@ def _die_inside(checkpoint, files, torch, *, write: int, at: str) -> None:
     checkpoint.files.write_aside = dying_write_aside
 
 
-def make_world(folder: Path) -> None:
-    """Two tiny sources on disk, their tokenizer and mixture: what pretraining reads."""
+def make_world(folder: Path, passes: int = 6) -> None:
+    """Two tiny sources on disk, their tokenizer and mixture: what pretraining reads. A pass makes 29 batches."""
     from echochamber import mixture
     from echochamber.corpora.documents import Document
     from echochamber.shards import write_corpus
@@ -193,7 +195,9 @@ def make_world(folder: Path) -> None:
         rows = (Document(text, name) for text in documents)
         write_corpus(rows, tokenizer.backend_tokenizer, 2, folder / name, held_out=6)
     tokenizer.save_pretrained(folder / "tokenizer")
-    manifest = mixture.manifest({"sums": 6, "words": 12}, {name: str(folder / name) for name in texts}, ["words"])
+    manifest = mixture.manifest(
+        {"sums": passes, "words": 2 * passes}, {name: str(folder / name) for name in texts}, ["words"]
+    )
     (folder / "mixture.json").write_text(json.dumps(manifest))
 
 

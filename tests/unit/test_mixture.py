@@ -223,6 +223,19 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(two_sources):
     assert (first.batch(0)[0] != batches(manifest, "document", seed=1).batch(0)[0]).any()
 
 
+@pytest.mark.parametrize("packing", ["document", "concatenate"])
+def test_the_parts_of_a_batch_are_its_rows(two_sources, packing):
+    """Each process asks for its own rows; together they are what one process sees, the short last batch included."""
+    for made in (batches(two_sources[0], packing), batches(two_sources[0], packing, rows=1000)):
+        half = made.rows // 2
+        for number in range(len(made)):
+            whole = made.batch(number)
+            parts = [made.batch(number, part) for part in (slice(0, half), slice(half, 2 * half))]
+            for expected, first, second in zip(whole, *parts, strict=True):
+                if expected is not None:
+                    assert (np.concatenate([first, second]) == expected).all()
+
+
 def test_a_document_longer_than_a_row_is_refused_not_cut(two_sources):
     manifest, _, _ = two_sources
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The loss written out, packing that teaches no place, and a killed run that goes on bit for bit."""
+"""One process: what a run reports and keeps, and that a killed one goes on bit for bit."""
 
 import json
 import math
@@ -10,27 +10,25 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
+from nursery import make_world
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from echochamber import checkpoint, mixture, pretrain
+from echochamber import checkpoint, pretrain
 from echochamber import model as models
-from echochamber.corpora.documents import Document
 from echochamber.job import UserError
-from echochamber.mixture import IGNORED, Batch
+from echochamber.parallel import Processes
 from echochamber.schedule import warmup_cosine
 from echochamber.settings import Pretraining, Scale
-from echochamber.shards import write_corpus
-from echochamber.tokens import train_bpe
+from echochamber.tokens import load_tokenizer
 
 SCALE = Scale(width=16, layers=1, heads=2, intermediate=32)
 SETTINGS = {"sequence_length": 32, "batch_rows": 4, "packing": "document", "precision": "fp32", "warmup_steps": 3}
 SETTINGS |= {"learning_rate": 1e-2, "log_every": 5, "held_out_every": 20, "held_out_documents": 6, "checkpoints": [10]}
-CPU = torch.device("cpu")
+ALONE = Processes(torch.device("cpu"))
 SCRIPT = Path(__file__).parents[2] / "workflow_scripts/pretrain.py"
 
 
@@ -38,16 +36,8 @@ SCRIPT = Path(__file__).parents[2] / "workflow_scripts/pretrain.py"
 def world(tmp_path_factory):
     """Two tiny sources on disk: their mixture and the tokenizer."""
     folder = tmp_path_factory.mktemp("world")
-    texts = {"sums": [f"{i} + {i} = {2 * i}" for i in range(200)], "words": [f"so {i} it is" for i in range(60)]}
-    tokenizer = train_bpe([text for part in texts.values() for text in part], 300)
-    for name, documents in texts.items():
-        write_corpus(
-            (Document(text, name) for text in documents), tokenizer.backend_tokenizer, 2, folder / name, held_out=6
-        )
-    tokenizer.save_pretrained(folder / "tokenizer")
-    manifest = mixture.manifest({"sums": 1, "words": 2}, {name: str(folder / name) for name in texts}, ["words"])
-    (folder / "mixture.json").write_text(json.dumps(manifest))
-    return folder, manifest, tokenizer
+    make_world(folder, passes=1)
+    return folder, json.loads((folder / "mixture.json").read_text()), load_tokenizer(folder / "tokenizer")
 
 
 def spec(folder: Path) -> dict:
@@ -68,39 +58,6 @@ def undisturbed(world, tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed") / "model"
     subprocess.run(command(world[0], out), env=ENVIRONMENT, check=True, timeout=120)
     return out
-
-
-def test_next_token_loss_by_hand(world):
-    """Against log-probabilities summed in a plain loop over unpadded, unpacked documents."""
-    model = models.build(SCALE, vocabulary=50, context=16, eos=2, pad=1, seed=0)
-    documents = [[5, 6, 7, 2], [8, 9, 2], [10, 11, 12, 13, 2]]
-    ids = np.full((2, 9), 1)
-    labels, positions = np.full((2, 9), IGNORED), np.zeros((2, 9), dtype=int)
-    for row, column, document in ((0, 0, documents[0]), (0, 4, documents[1]), (1, 0, documents[2])):
-        places = slice(column, column + len(document))
-        ids[row, places] = labels[row, places] = document
-        labels[row, column] = IGNORED
-        positions[row, places] = np.arange(len(document))
-    packed = pretrain.next_token_loss(model, Batch(ids, labels, positions), CPU)
-    total, count = 0.0, 0
-    for document in documents:
-        logprobs = model(input_ids=torch.tensor([document])).logits[0].log_softmax(-1)
-        for place in range(1, len(document)):
-            total -= logprobs[place - 1, document[place]].item()
-            count += 1
-    assert packed.item() == pytest.approx(total / count, rel=1e-5)
-
-
-def test_document_mask_by_hand():
-    mask = pretrain.document_mask(torch.tensor([[0, 1, 0, 1, 2, 0]]))[0, 0].int().tolist()
-    assert mask == [
-        [1, 0, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0],
-        [0, 0, 1, 0, 0, 0],
-        [0, 0, 1, 1, 0, 0],
-        [0, 0, 1, 1, 1, 0],
-        [0, 0, 0, 0, 0, 1],
-    ]
 
 
 def test_schedule_by_hand():
@@ -180,14 +137,14 @@ def test_a_checkpoint_beyond_the_mixture_is_refused(world, tmp_path):
     settings = Pretraining(**SETTINGS | {"checkpoints": [10**6]})
     state = checkpoint.TrainingState(tmp_path, {})
     with pytest.raises(UserError, match=r"pretraining\.checkpoints: found 1000000, allowed: up to the last step \d+"):
-        pretrain.train(settings, SCALE, world[1], world[2], seed=0, state=state, stop=lambda: False, device=CPU)
+        pretrain.train(settings, SCALE, world[1], world[2], seed=0, state=state, stop=lambda: False, processes=ALONE)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(world, tmp_path):
     settings = Pretraining(**SETTINGS | {"learning_rate": 1e30, "gradient_clip": 1e30})
     state = checkpoint.TrainingState(tmp_path, {})
     with pytest.raises(UserError, match=r"step \d+: the loss is nan"):
-        pretrain.train(settings, SCALE, world[1], world[2], seed=0, state=state, stop=lambda: False, device=CPU)
+        pretrain.train(settings, SCALE, world[1], world[2], seed=0, state=state, stop=lambda: False, processes=ALONE)
 
 
 @pytest.mark.parametrize("packing", ["document", "concatenate"])
@@ -198,6 +155,6 @@ def test_every_setting_runs(world, tmp_path, packing, precision, tied):
     scale = Scale(**SCALE.model_dump() | {"tied": tied})
     state = checkpoint.TrainingState(tmp_path, {})
     metrics, _ = pretrain.train(
-        settings, scale, world[1], world[2], seed=0, state=state, stop=lambda: False, device=CPU
+        settings, scale, world[1], world[2], seed=0, state=state, stop=lambda: False, processes=ALONE
     )
     assert metrics[-1]["loss"] < metrics[0]["loss"]

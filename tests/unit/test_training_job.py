@@ -10,8 +10,11 @@ import torch
 from echochamber import attempts, files
 from echochamber.checkpoint import TrainingState
 from echochamber.job import Interrupted, Job, UserError
+from echochamber.parallel import Processes
 from echochamber.training_job import run
 from echochamber.verify import counters, restore_counters, verify
+
+ALONE = Processes(torch.device("cpu"))
 
 
 def test_a_finished_job_publishes_again_without_training(tmp_path):
@@ -25,7 +28,7 @@ def test_a_finished_job_publishes_again_without_training(tmp_path):
     for _ in range(2):
         out = tmp_path / "out"
         job = Job("posttrain", {"seed": 3}, out, tmp_path / "state", stop=lambda: False)
-        run(job, torch.device("cpu"), train, report=lambda: {"verifier": {"status_timeout": 2}})
+        run(job, ALONE, train, report=lambda: {"verifier": {"status_timeout": 2}})
         assert pd.read_csv(out / "metrics.csv").to_dict("records") == [{"step": 1, "loss": 0.5}]
         provenance = json.loads((out / "provenance.json").read_text())
         assert (provenance["seed"], provenance["verifier"]) == (3, {"status_timeout": 2})
@@ -57,7 +60,7 @@ def test_restarts_are_counted_apart_from_failures(tmp_path):
     job = Job("pretrain", {"seed": 3}, tmp_path / "out", tmp_path / "state", stop=lambda: False)
 
     def call():
-        run(job, torch.device("cpu"), train)
+        run(job, ALONE, train)
 
     with pytest.raises(Interrupted):
         call()
@@ -86,7 +89,7 @@ def test_another_spec_starts_to_count_afresh(tmp_path):
         with pytest.raises(Interrupted):
             run(
                 Job("pretrain", {"seed": seed}, tmp_path / "out", tmp_path / "state", stop=lambda: False),
-                torch.device("cpu"),
+                ALONE,
                 train,
             )
         assert attempts.read(tmp_path / "state").interrupted == 1

@@ -1,0 +1,7 @@
+"""Run a stage in several processes."""
+
+from pathlib import Path
+
+from echochamber.launch import main
+
+main(Path(__file__).parent)
