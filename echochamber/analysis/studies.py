@@ -59,6 +59,8 @@ class StudyView:
         self.training = training[training["id"].isin(ids)]
         theory = tables.get("theory", pd.DataFrame(columns=["id", *CONDITION, "measure"]))
         self.theory = theory[theory["id"].isin(ids)]
+        dynamics = tables.get("dynamics", pd.DataFrame(columns=["id", *CONDITION]))
+        self.dynamics = dynamics[dynamics["id"].isin(ids)]
         styles = tables.get("styles", pd.DataFrame(columns=["id", *CONDITION]))
         self.styles = styles[styles["id"].isin(ids)]
         gains = tables["gains"]

@@ -36,6 +36,7 @@ DRAWN = {
     "transfer": "algorithms",
     "kl": "kl",
     "scales": "scales",
+    "dynamics": "kl",
 }
 
 
@@ -143,6 +144,18 @@ def test_transfer_draws_the_gains_table(made, drawn):
         (gains["algorithm"] == "ei") & (gains["question_set"] == "synth-math") & (gains["scorer"] == "strict")
     ]
     assert mine["estimate"].tolist() == pytest.approx(gains.loc[gains["metric"] == "pass_at_k", "gain"].tolist())
+
+
+def test_dynamics_draw_the_means_over_runs_at_what_was_sampled_before(made, drawn):
+    data = drawn["dynamics"][2]
+    at = {"algorithm": "grpo", "field": "natural", "scope": "pooled", "measure": "predicted", "format": "omi1"}
+    mine, table = data, made["dynamics"][made["dynamics"]["mixture"] == "tg+omi1+omi2"]
+    for column, value in at.items():
+        mine, table = mine[mine[column] == value], table[table[column] == value]
+    table = table[(table["scale"] == "nano") & (table["model_seed"] == 0)]
+    assert mine["completions_sampled"].iloc[0] == 0  # the first batch is the base model's
+    assert mine["estimate"].tolist() == pytest.approx(table.groupby("step")["estimate"].mean().tolist())
+    assert (mine["n_seeds"] == 2).all()
 
 
 def test_published_values_are_marked_as_the_papers(drawn):
