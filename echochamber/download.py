@@ -1,7 +1,7 @@
 """What a grid needs from the Hugging Face hub: which files, whether they are there, and fetching them.
 
-`wanted` and `chosen` are pure; the network is touched by `listing`, `fetch` and `reachable` only. A file that is there
-in full is not fetched again, one that is there in part is continued.
+`wanted` and `chosen` are pure; `listing`, `fetch` and `unreachable` touch the network. A file that is there in full is
+not fetched again; half a file is never taken for one.
 """
 
 from __future__ import annotations

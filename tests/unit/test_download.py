@@ -1,0 +1,261 @@
+"""Which files a grid needs (pure), and fetching and streaming them from a hub of our own on this machine."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import stub_hub
+
+from echochamber import download, loading
+from echochamber.download import Wanted, chosen, missing_bytes, wanted, wanted_tokenizer
+from echochamber.job import UserError
+from echochamber.tokens import train_bpe
+
+ROOT = Path(__file__).parents[2]
+
+
+def paper(**changes):
+    config = loading.read(ROOT / "config/paper.yaml")
+    for key, value in changes.items():
+        place = config
+        *keys, last = key.split("/")
+        for name in keys:
+            place = place[name]
+        place[last] = value
+    return loading.parse(config, "paper.yaml")
+
+
+LISTINGS = {  # as on the hub, shortened: what is beside the wanted files matters
+    "HuggingFaceTB/finemath": [
+        "README.md",
+        "finemath-3plus/train-00000-of-00128.parquet",
+        "finemath-3plus/train-00001-of-00128.parquet",
+        "finemath-4plus/train-00000-of-00064.parquet",
+    ],
+    "EleutherAI/proof-pile-2": [
+        "proof-pile-2.py",
+        "algebraic-stack/train/agda0000.jsonl.zst",
+        "algebraic-stack/test/agda0000.jsonl.zst",
+        "arxiv/train/arXiv_000.jsonl.zst",
+    ],
+    "TinyGSM/TinyGSM": ["data/train-00000-of-00018.parquet", "data/train-00001-of-00018.parquet"],
+    "nvidia/OpenMathInstruct-1": [
+        "correct_solutions/train.jsonl",
+        "correct_solutions/validation.jsonl",
+        "incorrect_solutions/train.jsonl",
+        "README.md",
+    ],
+    "nvidia/OpenMathInstruct-2": ["data/train-00000-of-00032.parquet", "data/train_1M-00000-of-00003.parquet"],
+    "meta-math/MetaMathQA": ["MetaMathQA-395K.json", "README.md"],
+    "openai/gsm8k": [f"{c}/{s}-00000-of-00001.parquet" for c in ("main", "socratic") for s in ("train", "test")],
+    "EleutherAI/hendrycks_math": [f"{c}/{s}-00000-of-00001.parquet" for c in ("algebra",) for s in ("train", "test")],
+    "HuggingFaceH4/MATH-500": ["test.jsonl", "README.md"],
+    "di-zhang-fdu/AIME_1983_2024": ["AIME_Dataset_1983_2024.csv"],
+    "AI-MO/aimo-validation-aime": ["data/train-00000-of-00001.parquet"],
+}
+NEEDED = {
+    "corpora.fm3": ["finemath-3plus/train-00000-of-00128.parquet", "finemath-3plus/train-00001-of-00128.parquet"],
+    "corpora.as": ["algebraic-stack/train/agda0000.jsonl.zst"],
+    "corpora.tg": ["data/train-00000-of-00018.parquet", "data/train-00001-of-00018.parquet"],
+    "corpora.omi1": ["correct_solutions/train.jsonl"],
+    "corpora.omi2": ["data/train-00000-of-00032.parquet"],
+    "corpora.mmqa": ["MetaMathQA-395K.json"],
+    "question_sets.gsm8k": ["main/test-00000-of-00001.parquet", "main/train-00000-of-00001.parquet"],
+    "question_sets.math": ["algebra/train-00000-of-00001.parquet"],
+    "question_sets.math-500": ["test.jsonl"],
+    "question_sets.aime-1983-2024": ["AIME_Dataset_1983_2024.csv"],
+    "question_sets.aime-2022-2024": ["data/train-00000-of-00001.parquet"],
+}
+
+
+def test_exactly_the_files_that_the_papers_grid_needs():
+    found = {}
+    for want in wanted(paper()):
+        files = chosen(want, dict.fromkeys(LISTINGS[want.repository], 1))
+        found[want.key] = sorted([*found.get(want.key, []), *files])
+    assert found == NEEDED
+
+
+def test_what_lies_elsewhere_or_is_not_used_is_not_wanted():
+    keys = {want.key for want in wanted(paper(**{"corpora/tg/path": "my/tinygsm", "question_sets/math/path": "m"}))}
+    assert keys == set(NEEDED) - {"corpora.tg", "question_sets.math"}
+    small = paper(
+        studies={"a": {"title": "?", "mixtures": ["4xtg-alone"], "scales": ["150m"], "benchmarks": ["gsm8k"]}}
+    )
+    assert {(want.key, want.patterns[0]) for want in wanted(small)} == {
+        ("corpora.tg", "data/train-*.parquet"),
+        ("question_sets.gsm8k", "main/test-*.parquet"),
+    }
+
+
+def test_the_tokenizer_is_wanted_unless_it_is_a_folder(tmp_path):
+    want = wanted_tokenizer(paper(**{"tokenizer/path": "someone/llama-2"}))
+    assert (want.repository, want.kind) == ("someone/llama-2", "model")
+    files = [
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "tokenizer.model",
+        "special_tokens_map.json",
+        "model.safetensors",
+    ]
+    assert set(chosen(want, dict.fromkeys(files, 1))) == set(files[:4])
+    assert wanted_tokenizer(paper(**{"tokenizer/path": str(tmp_path)})) is None
+
+
+def test_a_repository_without_the_files_is_an_error():
+    want = Wanted("corpora.tg", "a/b", "dataset", "main", ("data/train-*.parquet", "train.jsonl"))
+    with pytest.raises(UserError, match=r"corpora\.tg: found no data/train-\*\.parquet or train\.jsonl in the .* a/b"):
+        chosen(want, {"README.md": 3})
+
+
+def test_files_that_are_there_in_full_are_not_fetched_again(tmp_path):
+    (tmp_path / "a").write_bytes(b"1234")
+    (tmp_path / "b").write_bytes(b"12")
+    assert missing_bytes(tmp_path, {"a": 4, "b": 4, "c": 4}) == {"b": 4, "c": 4}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """A hub that has what the small grid of these tests needs, and more."""
+    root = tmp_path_factory.mktemp("hub")
+    rows = [
+        {"question": f"What is {i} + {i}?", "code": f"def simple_math_problem() -> int:\n    return {2 * i}"}
+        for i in range(50)
+    ]
+    for number in range(2):
+        path = root / f"TinyGSM/TinyGSM/data/train-0000{number}-of-00002.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows[number * 25 :][:25]), path)
+    for split in ("train", "test"):
+        path = root / f"openai/gsm8k/main/{split}-00000-of-00001.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist([{"question": f"{split}?", "answer": "so #### 7"}]), path)
+    lines = "".join(json.dumps({"question": f"q{i:03d}", "generated_solution": "s" * 999}) + "\n" for i in range(300))
+    for folder in ("correct_solutions", "incorrect_solutions"):
+        (root / "nvidia/OpenMathInstruct-1" / folder).mkdir(parents=True)
+        (root / "nvidia/OpenMathInstruct-1" / folder / "train.jsonl").write_text(lines)
+    with stub_hub.serve(root) as (address, handler):
+        yield root, address, handler
+
+
+def small_grid():
+    config = loading.read(ROOT / "config/paper.yaml")
+    config["tokenizer"] = {"kind": "bpe", "vocabulary": 400}
+    config["corpora"] = {name: config["corpora"][name] for name in ("tg", "omi1")}
+    config |= {"background": [], "mixtures": {"both": {"passes": {"tg": 1, "omi1": 1}}}, "prompts": {}}
+    config["question_sets"] = {"gsm8k": config["question_sets"]["gsm8k"]}
+    config["benchmarks"] = {"gsm8k": config["benchmarks"]["gsm8k"]}
+    config["studies"] = {"s": {"title": "?", "mixtures": ["both"], "scales": ["150m"], "benchmarks": ["gsm8k"]}}
+    return loading.parse(config, "small.yaml")
+
+
+def run(folder, address, script, spec, out, **environment):
+    """One of the workflow's scripts, in a folder of its own, with the hub at another address."""
+    command = [
+        sys.executable,
+        str(ROOT / f"workflow_scripts/{script}.py"),
+        "--spec",
+        json.dumps(spec),
+        "--out",
+        str(out),
+    ]
+    home = {"HF_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1", "HF_ENDPOINT": address}
+    home["PYTHONPATH"] = str(ROOT)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | home | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_download_prints_and_fetches_what_is_needed_and_goes_on_where_it_stopped(hub, tmp_path):
+    root, address, handler = hub
+    grid = small_grid()
+    first = run(tmp_path, address, "download", grid.whole_spec("download"), "data")
+    assert first.returncode == 0, first.stderr
+    fetched = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("data/*/*/[!.]*/*")}
+    assert fetched == {
+        "data/TinyGSM/TinyGSM/data/train-00000-of-00002.parquet",
+        "data/TinyGSM/TinyGSM/data/train-00001-of-00002.parquet",
+        "data/nvidia/OpenMathInstruct-1/correct_solutions/train.jsonl",
+        "data/openai/gsm8k/main/test-00000-of-00001.parquet",
+    }
+    assert all(path in first.stdout for path in fetched)
+    assert "to fetch: 4 files" in first.stdout
+    for path in fetched:
+        assert (tmp_path / path).read_bytes() == (root / path.removeprefix("data/")).read_bytes()
+
+    (tmp_path / "data/openai/gsm8k/main/test-00000-of-00001.parquet").unlink()
+    handler.requests.clear()
+    again = run(tmp_path, address, "download", grid.whole_spec("download"), "data")
+    assert "to fetch: 1 files" in again.stdout
+    assert {path for method, path, _ in handler.requests if method == "GET" and "/resolve/" in path} == {
+        "/datasets/openai/gsm8k/resolve/main/main/test-00000-of-00001.parquet"
+    }
+
+
+def test_a_connection_that_breaks_off_leaves_no_half_file(hub, tmp_path):
+    root, address, handler = hub
+    handler.cut["train.jsonl"] = 100_000
+    handler.requests.clear()
+    assert run(tmp_path, address, "download", small_grid().whole_spec("download"), "data").returncode == 0
+    name = "nvidia/OpenMathInstruct-1/correct_solutions/train.jsonl"
+    tries = [
+        path
+        for method, path, _ in handler.requests
+        if method == "GET" and path.endswith("correct_solutions/train.jsonl")
+    ]
+    assert len(tries) == 2
+    assert (tmp_path / "data" / name).read_bytes() == (root / name).read_bytes()
+
+
+def test_a_source_that_was_not_downloaded_is_streamed(hub, tmp_path):
+    """Parquet by whole files, JSON lines from the middle of one: a shard reads its own part."""
+    _, address, handler = hub
+    train_bpe(["def q0123"], 300).save_pretrained(tmp_path / "tokenizer")
+    for source in ("tg", "omi1"):
+        spec = small_grid().corpus_spec(source, 1) | {"tokenizer": "tokenizer", "held_out_documents": 0}
+        spec["settings"]["shards"] = 2
+        handler.requests.clear()
+        made = run(tmp_path, address, "tokenize_corpus", spec, source)
+        assert made.returncode == 0, made.stderr
+        manifest = json.loads((tmp_path / source / "shards/00001-of-00002.json").read_text())
+        assert manifest["documents"] == {"tg": 25, "omi1": 150}[source]
+        if source == "omi1":
+            ranges = [found for _, path, found in handler.requests if path.endswith("train.jsonl") and found]
+            assert ranges
+            assert all(int(found.removeprefix("bytes=").split("-")[0]) > 100_000 for found in ranges)
+
+
+def test_a_repository_that_is_not_there_is_one_line(hub, tmp_path):
+    _, address, _ = hub
+    spec = small_grid().whole_spec("download")
+    spec["grid"]["corpora"]["tg"]["dataset"] = "metamathqa"
+    failed = run(tmp_path, address, "download", spec, "data")
+    assert failed.returncode == 1
+    line = failed.stderr.strip().splitlines()[-1]
+    assert "corpora.tg: the repository meta-math/MetaMathQA (main) cannot be listed (RepositoryNotFoundError" in line
+
+
+def test_missing_names_only_what_is_about_to_be_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(download, "unreachable", lambda: "no network")
+    (tmp_path / "data/TinyGSM/TinyGSM/data").mkdir(parents=True)
+    (tmp_path / "data/TinyGSM/TinyGSM/data/train-00000-of-00001.parquet").write_bytes(b"")
+    grid = paper(**{"corpora/omi2/path": "my/omi2"})
+    lines = download.missing(grid, ["tg", "omi1", "omi2"], [("gsm8k", "test")], tokenizer=False)
+    assert [line.split(":")[0] for line in lines] == ["corpora.omi2", "corpora.omi1", "question_sets.gsm8k"]
+    assert "found no data/train-*.parquet in my/omi2 (nothing there)" in lines[0]
+    assert "no network" in lines[1]
+    assert "it fills data/nvidia/OpenMathInstruct-1" in lines[1]
+    assert download.missing(grid, ["tg"], [], tokenizer=False) == []
+    assert download.missing(grid, [], [], tokenizer=True)[0].startswith("tokenizer.path: found no folder")
