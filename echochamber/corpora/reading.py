@@ -89,6 +89,8 @@ def _parquet(files: list[DataFile], columns: tuple[str, ...], part: int, parts: 
     )
     if parts > stream.num_shards:
         stream = stream.reshard()  # by groups of rows instead of by files
+    if part >= stream.num_shards:
+        return  # there are fewer groups than parts
     stream = stream.shard(parts, part, contiguous=True) if parts > 1 else stream
     number = 0
     for table in stream.with_format("arrow").iter(_BATCH):

@@ -76,6 +76,12 @@ def test_a_text_of_a_parquet_file_that_is_not_utf8_costs_itself_only(tmp_path):
     assert bad == BadRow("not UTF-8", "row 2 of part 0 of 1")
 
 
+def test_a_parquet_file_with_fewer_groups_of_rows_than_parts(tmp_path):
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet", row_group_size=200)
+    files = find(str(tmp_path), ("*",))
+    assert [len(list(rows(files, ("text",), part, 3))) for part in range(3)] == [200, 100, 0]
+
+
 def test_a_missing_column_is_a_matter_of_the_rows(tmp_path):
     pq.write_table(pa.table({"question": ["q"], "n": [1]}), tmp_path / "a.parquet")
     files = find(str(tmp_path), ("*",))

@@ -17,14 +17,15 @@ class Grid:
     """A working folder with a grid file of its own."""
 
     folder: Path
+    name: str = "tiny"
 
     @property
     def file(self) -> Path:
-        return self.folder / "tiny.yaml"
+        return self.folder / f"{self.name}.yaml"
 
     @property
     def results(self) -> Path:
-        return self.folder / "results/tiny"
+        return self.folder / "results" / self.name
 
     def command(self, *arguments: str) -> list[str]:
         start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
