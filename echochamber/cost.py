@@ -86,19 +86,21 @@ class Costs:
         )
 
     def pretraining(self, model: Model) -> Cost:
-        settings, shape = self.grid.file.pretraining, self.shape(model)
+        settings, shape, scale = self.grid.file.pretraining, self.shape(model), self.grid.file.scales[model.scale]
         gpus = self.grid.gpus(model.scale)
+        processes = max(gpus, 1)
         tokens = self.texts.mixture_tokens(model.mixture)
         work = tokens * flops.training_per_token(shape, settings.sequence_length)
-        processes = max(gpus, 1)
-        batch = math.ceil(settings.batch_rows / processes) * settings.sequence_length
-        passes = tokens / (processes * batch)
+        rows = scale.micro_batch_rows or max(1, machine.TOKENS_AT_ONCE // settings.sequence_length)
+        micro_batch = min(rows, math.ceil(settings.batch_rows / processes)) * settings.sequence_length
+        passes = tokens / (processes * micro_batch)
+        trained = TRAINED * shape.parameters / (processes if scale.sharding == "fsdp2" else 1)
         return self._job(
             gpus,
             tokens=tokens,
             flops=work,
             seconds=self.machine.training_seconds(shape, work / processes, passes, settings.precision),
-            tensors=TRAINED * shape.parameters + machine.activations(shape, batch, settings.precision),
+            tensors=trained + machine.activations(shape, micro_batch, settings.precision),
             resumed=RESUMED * shape.parameters,
             disk=4.0 * shape.parameters * len({*settings.checkpoints, "last"}),
         )
@@ -239,7 +241,7 @@ class Costs:
             seconds=seconds,
             gpu_hours=gpus * seconds / 3600,
             memory_bytes=tensors if gpus else 0.0,
-            host_bytes=CUDA_BYTES + resumed if gpus else PROCESS_BYTES + tensors,
+            host_bytes=gpus * CUDA_BYTES + resumed if gpus else PROCESS_BYTES + tensors,
             disk_bytes=disk,
             scratch_bytes=2 * resumed,
         )

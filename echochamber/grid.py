@@ -29,6 +29,9 @@ from echochamber.stages import VERSIONS
 
 Spec = dict[str, Any]
 
+PLACEMENT = ("gpus", "nodes")
+"""Settings of a scale that say where its pretraining runs, and change no result."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -332,7 +335,7 @@ class Grid:
     def pretrain_spec(self, model: Model) -> Spec:
         return spec(
             "pretrain",
-            scale=without(dump(self.file.scales[model.scale]), "gpus", "nodes"),
+            scale=without(dump(self.file.scales[model.scale]), *PLACEMENT),
             settings=dump(self.file.pretraining),
             seed=model.seed,
             mixture=str(self.paths.mixture(model.mixture)),
@@ -397,7 +400,10 @@ class Grid:
 
     def whole_spec(self, stage: str, **more: Any) -> Spec:
         """The spec of a stage that looks at the whole grid: the grid file and the results folder."""
-        grid = dump(self.file) if stage == "plan" else without(dump(self.file), "hardware")
+        grid = dump(self.file)
+        if stage != "plan":
+            scales = {name: without(scale, *PLACEMENT) for name, scale in grid["scales"].items()}
+            grid = without(grid | {"scales": scales}, "hardware")
         return spec(stage, grid=grid, results=str(self.paths.root.parent), **more)
 
 

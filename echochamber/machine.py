@@ -12,8 +12,8 @@ from echochamber.flops import Shape
 from echochamber.hardware import DEVICES
 from echochamber.settings import Hardware
 
-MOST_ROWS, CACHE_BYTES, LOGITS_AT_ONCE = 1024, 2**29, 2**26
-"""Limits of `echochamber.generate` and `echochamber.forward`, which import torch (a test compares them)."""
+MOST_ROWS, CACHE_BYTES, LOGITS_AT_ONCE, TOKENS_AT_ONCE = 1024, 2**29, 2**26, 2**14
+"""Limits of `echochamber.generate`, `forward` and `loader`, which import torch (a test compares them)."""
 
 TRAINED, FROZEN, RESUMED = 16, 4, 12
 """Bytes a weight: trained by Adam in fp32 (weight, gradient, two moments); only looked at; saved to resume from."""

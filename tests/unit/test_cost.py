@@ -12,7 +12,7 @@ from rl_trainers import judge, trainer_and_batch  # noqa: F401
 from torch.utils.flop_counter import FlopCounterMode
 
 from echochamber import flops as count
-from echochamber import forward, generate, hardware, loading, machine
+from echochamber import forward, generate, hardware, loader, loading, machine
 from echochamber import model as models
 from echochamber.cost import PAPERS_LARGEST, Cost, Costs, forward_passes, mem_mb, runtime
 from echochamber.hardware import DEVICES
@@ -155,6 +155,7 @@ def test_activations_are_about_what_a_forward_pass_keeps(precision):
 def test_limits_of_generation_are_its_own():
     assert (machine.MOST_ROWS, machine.CACHE_BYTES) == (generate.MOST_ROWS, generate.CACHE_BYTES)
     assert machine.LOGITS_AT_ONCE == forward.LOGITS_AT_ONCE
+    assert machine.TOKENS_AT_ONCE == loader.TOKENS_AT_ONCE
     built = model(SMALL[0])
     on_cpu = machine.Machine(Hardware(device="CPU"))
     for tokens in (64, 4096, 10**7):
@@ -195,6 +196,22 @@ def test_several_gpus_share_the_work_of_a_pretraining():
     single, shared = (each.pretraining(each.grid.models[id]) for each in (one, four))
     assert shared.seconds == pytest.approx(single.seconds / 4, rel=1e-3)
     assert shared.gpu_hours == pytest.approx(single.gpu_hours, rel=1e-3)
+    assert shared.memory_bytes == single.memory_bytes
+    split = costs(PAPER, hardware=hardware, **{"scales/150m/gpus": 4, "scales/150m/sharding": "fsdp2"})
+    saved = shared.memory_bytes - split.pretraining(split.grid.models[id]).memory_bytes
+    assert saved == pytest.approx(16 * 162_398_208 * 3 / 4)
+
+
+def test_a_smaller_micro_batch_takes_less_memory_and_nothing_else():
+    """16,384 tokens at a time are 8 rows of 2,048."""
+    id = "tg/150m/seed0"
+    found = [
+        each.pretraining(each.grid.models[id])
+        for each in (costs(PAPER, **{"scales/150m/micro_batch_rows": rows}) for rows in (None, 8, 4))
+    ]
+    assert found[0] == found[1]
+    assert found[1].memory_bytes - found[2].memory_bytes == 4 * 2048 * 12 * (24 * 768 + 8 * 3072)
+    assert found[2].flops == found[1].flops
 
 
 def test_a_cpu_has_no_gpu_hours():

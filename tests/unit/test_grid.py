@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from echochamber import loading
-from echochamber.grid import Model, Run
+from echochamber.grid import Grid, Model, Run
 from echochamber.plan import plan, readable
 from echochamber.settings import GridFile
 
@@ -188,6 +188,8 @@ def test_gpus_of_a_job():
 def test_only_the_plan_looks_at_the_hardware():
     one, other = grid(hardware={"device": "H100"}), grid(hardware={"device": "CPU"})
     assert one.whole_spec("tables") == other.whole_spec("tables")
+    assert one.whole_spec("tables") == grid(**{"scales/nano/gpus": 4}).whole_spec("tables")
+    assert Grid.from_spec(one.whole_spec("tables")).index() == one.index()
     assert one.whole_spec("plan") != other.whole_spec("plan")
 
 
