@@ -45,7 +45,7 @@ figures report: $(READY)
 	$(BIN)/snakemake $@ --cores $(CORES) --configfile $(GRID)
 
 plan: $(READY)
-	@$(BIN)/snakemake plan --cores 1 --quiet all --configfile $(GRID)
+	@$(BIN)/snakemake plan --cores 1 --quiet rules progress host --configfile $(GRID)
 
 clean-results: $(READY)
 	$(BIN)/python -m echochamber.loading $(GRID) | xargs rm -rf

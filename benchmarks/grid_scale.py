@@ -94,7 +94,17 @@ def timed(body: Callable[[], object]) -> float:
 def snakemake(what: str, file: Path, folder: Path, *arguments: str) -> dict[str, float]:
     """Seconds and peak megabytes of a call of Snakemake, as the two columns of `what`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["--directory", str(folder), "--configfile", str(file), "--quiet", "all", *arguments]
+    command += [
+        "--directory",
+        str(folder),
+        "--configfile",
+        str(file),
+        "--quiet",
+        "rules",
+        "progress",
+        "host",
+        *arguments,
+    ]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
     _, status, usage = os.wait4(process.pid, 0)
