@@ -2,7 +2,7 @@
 
 TABLES = ["scores", "training", "gains", "decomposition", "coverage", "styles", "theory", "scorers", "samples", "runs"]
 TABLES += ["errors", "process", "error_examples"]
-TABLES += ["dynamics", "outcomes", "drift", "picks", "selection"]
+TABLES += ["dynamics", "outcomes", "drift", "picks", "selection", "power"]
 
 TABLE_INPUT = {
     "samples": [GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],

@@ -7,27 +7,23 @@ the grid. Thresholds are in `thresholds.yaml` beside this file.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from echochamber.analysis import between_claims, style_claims, theory_claims, verdicts, within_claims
 from echochamber.analysis.studies import StudyView
+from echochamber.analysis.thresholds import thresholds
 from echochamber.analysis.verdicts import NOT_HERE, Finding, Judged, Part
 from echochamber.grid import Grid
 from echochamber.settings import CLAIMS
 
 COLUMNS = (
-    *("claim", "world", "study", "hypothesis", "metric", "estimate", "low", "high", "threshold", "n_seeds"),
-    *("verdict", "figure"),
+    *("claim", "world", "study", "hypothesis", "metric", "estimate", "low", "high", "threshold", "smallest_effect"),
+    *("n_seeds", "verdict", "figure"),
 )
-THRESHOLDS = Path(__file__).with_name("thresholds.yaml")
 
 
 @dataclass(frozen=True)
@@ -178,34 +174,6 @@ def judged(grid: Grid, tables: Mapping[str, pd.DataFrame]) -> list[Row]:
     return rows
 
 
-def detectable(grid: Grid, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The smallest effect that this grid's replicates can show: claim, study, metric, n_seeds, spread, smallest_effect.
-
-    spread: standard deviation over replicates. smallest_effect: distance from the threshold found with 80 % power.
-    Only for measurements with two replicates or more; claims about a winner need all of 6.
-    """
-    found = []
-    for row in judged(grid, tables):
-        for j in row.parts:
-            values = j.part.finite
-            if values.size > 1 and not j.part.winner:
-                what = {"claim": row.claim, "study": row.study, "metric": f"{j.part.what} [{row.finding.label}]"}
-                numbers = {"spread": values.std(ddof=1), "smallest_effect": verdicts.smallest_effect(values)}
-                found.append(what | {"n_seeds": values.size} | numbers)
-    return pd.DataFrame(found, columns=["claim", "study", "metric", "n_seeds", "spread", "smallest_effect"])
-
-
-@cache
-def thresholds() -> dict:
-    """thresholds.yaml."""
-    return yaml.safe_load(THRESHOLDS.read_text(encoding="utf-8"))
-
-
-def thresholds_sha256() -> str:
-    """What tells that the thresholds are those fixed before the runs."""
-    return hashlib.sha256(THRESHOLDS.read_bytes()).hexdigest()
-
-
 def _nothing(missing: str, rules: dict) -> tuple[Finding, list[Judged]]:
     part = Part(missing, missing=missing)
     return Finding("", (part,)), [verdicts.judge(part, rules)]
@@ -216,6 +184,7 @@ def _numbers(j: Judged, label: str) -> dict:
         return {"metric": j.part.what + label, "n_seeds": 0}
     estimate, low, high = (float(v) for v in j.interval)
     numbers = {"estimate": estimate, "low": low, "high": high, "threshold": j.part.threshold}
+    numbers |= {"smallest_effect": verdicts.smallest_effect(j, thresholds())}
     return numbers | {"metric": j.part.what + label, "n_seeds": int(np.size(j.part.finite))}
 
 

@@ -16,12 +16,13 @@ import numpy as np
 
 from echochamber.analysis import theory
 from echochamber.analysis.rl_prompts import Rollouts, Start
+from echochamber.analysis.thresholds import thresholds
 from echochamber.intervals import bca, question_intervals, resampling_weights
 from echochamber.settings import FORMATS, Algorithm, ExpertIteration, PolicyGradient
 
 COLUMNS = ("law", "beta", "strict", "reason", "measure", "format")
-WRITTEN = 0.02
-"""The error is over formats with at least this share in the base model, as in thresholds.yaml."""
+WRITTEN = thresholds()["T1"]["share"]
+"""Errors are over formats with at least this share in the base model."""
 
 
 @dataclass(frozen=True)

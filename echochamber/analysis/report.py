@@ -13,11 +13,11 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from echochamber.analysis import claims as claims_module
 from echochamber.analysis import report_facts as facts
 from echochamber.analysis import report_tables
-from echochamber.analysis.report_tables import SETTING, SPACE, big, interval, number, percent, settings
+from echochamber.analysis.report_tables import SETTING, SPACE, big, effect, interval, number, percent, settings
 from echochamber.analysis.studies import own_benchmark
+from echochamber.analysis.thresholds import thresholds, thresholds_sha256
 from echochamber.figures.style import RC
 from echochamber.grid import Grid, dump
 from echochamber.settings import CLAIMS, FORMATS
@@ -38,7 +38,7 @@ def render(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame)
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "percent": percent, "big": big}
+    environment.filters |= {"number": number, "percent": percent, "big": big, "effect": effect}
     found = [outcome(grid, tables, part) for _, part in settings(tables)]
     named = claims[~claims["claim"].str.contains(".", regex=False)]
     return environment.get_template("report.html.j2").render(
@@ -64,9 +64,12 @@ def render(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame)
         counts={v: int((named["verdict"] == v).sum()) for v in ("holds", "fails", "inconclusive", "not in this grid")},
         claims_in_all=len(CLAIMS),
         rows_in_all=len(named),
-        detectable=claims_module.detectable(grid, tables).to_dict("records"),
-        rules=claims_module.thresholds(),
-        thresholds_sha256=claims_module.thresholds_sha256(),
+        power=report_tables.power(tables),
+        dynamics=report_tables.dynamics(tables),
+        selection=report_tables.selection(tables),
+        drift=report_tables.drift(tables),
+        rules=thresholds(),
+        thresholds_sha256=thresholds_sha256(),
         samples=_samples(tables),
         seeds=_seeds(grid),
     )

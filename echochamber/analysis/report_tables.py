@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from echochamber.analysis.decomposition import PARTS
@@ -35,6 +36,11 @@ def interval(estimate: float, low: float, high: float, *, signed: bool = False) 
     form = "+.2f" if signed else ".2f"
     ends = "" if pd.isna(low) or pd.isna(high) else f" [{low:{form}}, {high:{form}}]"
     return f"{estimate:{form}}{ends}"
+
+
+def effect(value: float | None) -> str:
+    """A smallest effect; "none" where no effect would be found."""
+    return "" if value is None or pd.isna(value) else "none" if np.isinf(value) else f"{value:.2f}"
 
 
 def settings(tables: Mapping[str, pd.DataFrame]) -> list:
@@ -132,6 +138,45 @@ def theory(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
             | {"error": "; ".join(interval(*row) for row in error[["estimate", "low", "high"]].itertuples(index=False))}
         )
     return rows
+
+
+def dynamics(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """What the mean fields foretell of each run, and what it did."""
+    rows = []
+    for id, part in tables["outcomes"].groupby("id", sort=False):
+        measured = part[part["field"].isna()].set_index("measure")
+        for (kind, scope), mine in part[part["field"].notna()].groupby(["field", "scope"], sort=False):
+            numbers = mine[~mine["measure"].str.endswith("by_drift")].set_index("measure")
+            rows.append(
+                {"id": id, "field": kind, "scope": scope, "fitted": bool(mine["fitted"].astype(bool).any())}
+                | {"error": interval(*numbers.loc["error", ["estimate", "low", "high"]])}
+                | {"foretold": numbers.loc["winner_share", "format"], "winner": measured.loc["winner_share", "format"]}
+                | {"dominance_foretold": number(numbers.loc["steps_to_dominance", "estimate"], 0)}
+                | {"dominance": number(measured.loc["steps_to_dominance", "estimate"], 0)}
+            )
+    return rows
+
+
+def selection(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Hits of each rule, by base model."""
+    rows = tables["selection"].to_dict("records")
+    return [row | {"share": interval(row["estimate"], row["low"], row["high"])} for row in rows]
+
+
+def drift(tables: Mapping[str, pd.DataFrame]) -> dict | None:
+    """Measured over predicted variance of the neutral twins; None where there are none."""
+    rows = tables["drift"]
+    rows = rows[rows["measure"] == "ratio"]
+    if rows.empty:
+        return None
+    row = rows.iloc[0]
+    return {"ratio": interval(row["estimate"], row["low"], row["high"]), "n_seeds": int(row["n_seeds"])}
+
+
+def power(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """The smallest effects that each study can show."""
+    columns = ("within_a_run", "over_seeds", "wins")
+    return [row | {name: effect(row[name]) for name in columns} for row in tables["power"].to_dict("records")]
 
 
 def styles(tables: Mapping[str, pd.DataFrame]) -> list[dict]:

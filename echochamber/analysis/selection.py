@@ -14,17 +14,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from echochamber.analysis.predictions import WRITTEN
 from echochamber.analysis.rl_prompts import Rollouts, Start
+from echochamber.analysis.thresholds import thresholds
 from echochamber.intervals import clopper_pearson
 from echochamber.settings import FORMATS
 
 PREDICTORS = ("most frequent", "most accurate", "shortest", "T1", "natural gradient", "softmax gradient")
 PICKS = ("predictor", "pick", "winner", "hit", "counted")
 SUMMARY = ("predictor", "hits", "n_runs", "estimate", "low", "high", "n_models", "better", "worse", "p_value")
-WRITTEN = 0.02
-"""Formats with at least this share in the base model can be picked."""
-CONTESTED = 0.05
-"""A run counts if the base model's second format has this share, as in thresholds.yaml."""
+CONTESTED = thresholds()["contested"]
+"""A run counts if the base model's second format has this share."""
 
 
 def picks(start: Start, rollouts: Rollouts, foretold: Mapping[str, str | None]) -> list[dict]:

@@ -12,6 +12,7 @@
 | scorers | how often both scorers, or one of them alone, call a checkpoint's completions right, by their labels |
 | theory | predicted and measured share of a format on the RL prompts (`analysis.theory_tables`) |
 | errors, process, error_examples | wrong answers by kind, right ones by their steps (`analysis.completion_tables`) |
+| power | the smallest effects that a study can show (`analysis.power`) |
 | samples | a completion before or after RL, for the report: columns `SAMPLES` |
 
 A run's step 0 is its base model: those rows come from the base model's evaluation. Imports no torch.
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from echochamber.analysis import completion_tables, samples, theory_tables
+from echochamber.analysis import completion_tables, power, samples, theory_tables
 from echochamber.analysis.columns import AXES, ESTIMATE
 from echochamber.analysis.coverage import coverage
 from echochamber.analysis.decomposition import decomposition
@@ -36,6 +37,7 @@ from echochamber.analysis.replicates import by_replicate, with_seeds
 from echochamber.analysis.samples import Answers
 from echochamber.analysis.scores import COLUMNS, SCORERS, scores
 from echochamber.analysis.styles import styles
+from echochamber.analysis.thresholds import thresholds
 from echochamber.files import write_aside
 from echochamber.grid import Grid
 from echochamber.intervals import crossed_interval, paired_interval
@@ -129,11 +131,13 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         example_rows += examples(grid, row, benchmark, base, steps[-1], before, after)
     gains, style_table = pd.DataFrame(gain_rows), pd.DataFrame(style_rows, columns=list(STYLES))
     more = theory_tables.build(grid, index, logs, style_table) | completion_tables.build(grid, compared)
+    gains = pd.concat([gains, _over_seeds(gains)]).reindex(columns=list(GAINS)) if gain_rows else _empty()
+    more["power"] = power.table(grid, gains, thresholds())
     return {
         "runs": _typed(index.reset_index(drop=True)),
         "training": _training(index, logs),
         "scores": _typed(pd.DataFrame(score_rows, columns=list(SCORES))),
-        "gains": _typed(pd.concat([gains, _over_seeds(gains)]).reindex(columns=list(GAINS))) if gain_rows else _empty(),
+        "gains": _typed(gains),
         "decomposition": _typed(with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
         "coverage": _typed(with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
         "styles": _typed(style_table),

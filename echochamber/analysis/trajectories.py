@@ -17,6 +17,7 @@ import numpy as np
 
 from echochamber.analysis import theory
 from echochamber.analysis.dynamics import KINDS, Field, Kind, at, fit_time, simulate, trajectory
+from echochamber.analysis.predictions import WRITTEN
 from echochamber.analysis.rl_prompts import Rollouts, Start
 from echochamber.intervals import resampling_weights
 from echochamber.settings import FORMATS, PolicyGradient
@@ -28,8 +29,6 @@ TIMES = np.concatenate([[0.0], np.geomspace(1e-2, 300, 200)])
 """Where a mean field is worked out; a run's batches lie between."""
 DOMINANT = 0.9
 """A format dominates from this share on."""
-WRITTEN = 0.02
-"""Errors are over formats with at least this share in the base model, as those of T1."""
 RESAMPLES = 200
 SIMULATED = 200
 """Runs that show the drift of finite batches."""

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from echochamber.analysis import power
 from echochamber.intervals import Interval, clopper_pearson, holm, t_interval
 
 Verdict = Literal["holds", "fails", "inconclusive", "not in this grid"]
@@ -160,15 +161,17 @@ def _undecided(verdict: Verdict, a: float, b: float) -> float:
     return np.nan if verdict == NOT_HERE else min(1.0, 2 * min(a, b))
 
 
-def smallest_effect(values: np.ndarray, level: float = 0.95, power: float = 0.8) -> float:
-    """Distance from a threshold that this many replicates with this spread would show with the given power.
+def smallest_effect(j: Judged, rules: dict) -> float:
+    """Distance from its threshold that a part would show with 80 % power, given its replicates and their spread.
 
-    (t_{1-a/2} + t_{power}) s / sqrt(n), degrees of freedom n - 1; NaN for fewer than two replicates.
+    Of a winner: how far the true share of wins has to be above one half. inf where so few replicates never give a
+    verdict; NaN where nothing was measured.
     """
-    values = np.asarray(values, dtype=float)
-    values = values[np.isfinite(values)]
-    n = values.size
-    if n < 2:
+    values = j.part.finite
+    if j.verdict == NOT_HERE:
         return float("nan")
-    t = stats.t.ppf(0.5 + level / 2, n - 1) + stats.t.ppf(power, n - 1)
-    return float(t * values.std(ddof=1) / np.sqrt(n))
+    if j.part.winner:
+        return power.wins(values.size, j.part.above, rules["winner_replicates"], rules["level"]) - j.part.above
+    if values.size < rules["replicates"]:
+        return float("inf")
+    return power.over_replicates(float(values.std(ddof=1)), values.size, rules["level"])

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from echochamber.analysis import claims, tables, verdicts
+from echochamber.analysis import claims, power, tables, verdicts
+from echochamber.analysis.thresholds import THRESHOLDS, thresholds, thresholds_sha256
 from echochamber.analysis.verdicts import Part
 from echochamber.grid import Grid, Run
+from echochamber.intervals import paired_interval
 from echochamber.settings import CLAIMS, FORMATS
 
-RULES = claims.thresholds()
+RULES = thresholds()
 STEPS = (0, 1, 32, 64, 128)  # 4 passes of 32 steps
 RUNS = {"prompts": ["synth-gsm"], "algorithms": ["grpo"], "mixtures": ["tg+omi1+omi2"]}
 SIX = {"model_seeds": [0, 1, 2, 3, 4, 5]}
@@ -264,7 +266,7 @@ def test_t1(error, change, expected):
 
 
 def test_thresholds_are_those_of_the_paper_notes_and_hashed():
-    assert claims.thresholds_sha256() == hashlib.sha256(claims.THRESHOLDS.read_bytes()).hexdigest()
+    assert thresholds_sha256() == hashlib.sha256(THRESHOLDS.read_bytes()).hexdigest()
     assert RULES["C1"] == {"rise": 0.3, "reach": 0.9, "share_of_gain": 0.5}
     assert (RULES["winner_replicates"], RULES["C8"]["scales"], RULES["C8"]["parameters_ratio"]) == (6, 4, 30)
     assert (RULES["C10"]["accuracy_difference"], RULES["C12"]["accuracy_change"]) == (-0.05, 0.03)
@@ -332,10 +334,77 @@ def test_claims_of_several_parts():
     assert [verdicts.combined(parts(*s), "any", RULES) for s in both] == ["holds", "holds", "holds", "holds", "fails"]
 
 
-def test_smallest_effect_is_found_with_the_power_it_names():
+@pytest.mark.parametrize("n", [3, 6, 10])
+def test_the_smallest_effect_over_replicates_is_found_with_the_power_it_names(n):
+    rng = np.random.default_rng(n)
+    effect = power.over_replicates(0.05, n)
+    said = [verdicts.judge(Part("x", rng.normal(effect, 0.05, n), above=0), RULES).verdict for _ in range(1500)]
+    assert 0.76 < said.count("holds") / 1500 < 0.84
+    made = np.resize([-1.0, 1.0], n) * 0.05
+    judged = verdicts.judge(Part("x", made, above=0), RULES)
+    assert verdicts.smallest_effect(judged, RULES) == pytest.approx(power.over_replicates(made.std(ddof=1), n))
+
+
+@pytest.mark.parametrize(("n", "needed"), [(6, 6), (8, 8), (9, 8), (12, 10)])
+def test_the_smallest_share_of_wins_is_found_with_the_power_it_names(n, needed):
+    """`needed` wins of n are above one half: from tables of Clopper and Pearson's interval."""
+    share = power.wins(n)
+    rng = np.random.default_rng(n)
+    parts = [Part("x", (rng.random(n) < share).astype(float), above=0.5, winner=True) for _ in range(1500)]
+    assert 0.76 < [verdicts.judge(p, RULES).verdict for p in parts].count("holds") / 1500 < 0.84
+    if n == 6:
+        assert share == pytest.approx(0.8 ** (1 / 6))
+    assert np.isinf(power.wins(5))
+    wins = np.array([1.0] * needed + [0.0] * (n - needed))
+    assert verdicts.judge(Part("x", wins, above=0.5, winner=True), RULES).verdict == "holds"
+    fewer = np.array([1.0] * (needed - 1) + [0.0] * (n - needed + 1))
+    assert verdicts.judge(Part("x", fewer, above=0.5, winner=True), RULES).verdict != "holds"
+
+
+@pytest.mark.parametrize("questions", [100, 500])  # the demo's, the study's
+def test_the_smallest_gain_within_a_run_is_found_with_the_power_it_names(questions):
+    """Greedy answers of two models that have nothing in common, at accuracies around one half."""
+    rng, effect = np.random.default_rng(questions), power.over_questions(questions)
+    found = 0
+    for _ in range(300):
+        before, after = (rng.random(questions) < p for p in (0.5 - effect / 2, 0.5 + effect / 2))
+        found += paired_interval(before, after, resamples=400).low > 0
+    assert 0.74 < found / 300 < 0.88
+    if questions == 100:
+        assert effect == pytest.approx(0.198, abs=0.001)
+
+
+def test_too_few_replicates_have_no_smallest_effect():
+    for part in (Part("x", np.array([0.1, 0.2]), above=0), Part("x", np.ones(5), above=0.5, winner=True)):
+        assert np.isinf(verdicts.smallest_effect(verdicts.judge(part, RULES), RULES))
+    assert np.isnan(verdicts.smallest_effect(verdicts.judge(Part("x", missing="why"), RULES), RULES))
+
+
+def test_known_truths_give_their_verdicts_at_the_stated_rates(capsys):
+    """Rates over simulated claims: a wrong verdict at most 2.5 % of the time, the right one as often as power says."""
     rng = np.random.default_rng(0)
-    n, sd = 6, 0.05
-    effect = verdicts.smallest_effect(np.array([-1, -1, 1, 1, -1, 1]) * sd * np.sqrt(5 / 6))  # sample sd is exactly .05
-    said = [verdicts.judge(Part("x", rng.normal(effect, sd, n), above=0), RULES).verdict for _ in range(1000)]
-    assert 0.75 < said.count("holds") / 1000 < 0.85
-    assert np.isnan(verdicts.smallest_effect(np.array([1.0])))
+    runs, lines = 600, ["", "replicates  truth - threshold     holds  inconclusive  fails"]
+    for n in (3, 6, 10):
+        effect = power.over_replicates(0.1, n)
+        for name, distance in (("-2 effects", -2), ("-1 effect", -1), ("0", 0), ("+1 effect", 1), ("+2 effects", 2)):
+            values = 0.3 + distance * effect + rng.normal(0, 0.1, (runs, n))
+            said = [verdicts.judge(Part("x", row, above=0.3), RULES).verdict for row in values]
+            rates = [said.count(v) / runs for v in ("holds", "inconclusive", "fails")]
+            lines.append(f"{n:10}  {name:>17} {rates[0]:9.3f} {rates[1]:13.3f} {rates[2]:6.3f}")
+            wrong = rates[2] if distance > 0 else rates[0] if distance < 0 else max(rates[0], rates[2])
+            assert wrong < 0.025 + 3 * np.sqrt(0.025 * 0.975 / runs)
+            if abs(distance) == 1:
+                assert abs(rates[0] + rates[2] - 0.8) < 0.06
+            if abs(distance) == 2:
+                assert rates[0] + rates[2] > 0.97
+    with capsys.disabled():
+        print("\n".join(lines))
+
+
+def test_a_grid_on_the_thresholds_of_a_claim_makes_it_hold_in_few_percent_of_grids():
+    """Tables whose truth is exactly the threshold of both parts, judged as a whole."""
+    grid = fabricated.grid(Path("results"), one=RUNS | SIX | {"claims": ["C2"]})
+    flat = changed(majority=0.5, best=0.8)  # majority@k moves by 0, the threshold; pass@k too
+    said = [claims.evaluate(grid, simulate(grid, flat, noise=0.02, seed=s)) for s in range(30)]
+    decided = [(t.loc[t["claim"] == "C2", "verdict"] == "holds").any() for t in said]
+    assert np.mean(decided) <= 0.1  # both parts have to hold: far below 5 %
