@@ -13,10 +13,10 @@ VERSIONS = {
     "pretrain": 2,  # echochamber/pretrain.py, echochamber/loss.py, echochamber/model.py
     "posttrain": 1,  # echochamber/rl, echochamber/generate.py, echochamber/verify
     "evaluate": 1,  # echochamber/evaluate.py, echochamber/generate.py, echochamber/verify
-    "tables": 1,  # echochamber/analysis/tables.py, echochamber/metrics.py
-    "claims": 1,  # echochamber/analysis/claims.py
-    "figure": 1,  # echochamber/figures
-    "report": 1,  # echochamber/analysis/report.py
+    "tables": 2,  # echochamber/analysis/tables.py, echochamber/metrics.py
+    "claims": 2,  # echochamber/analysis/claims.py
+    "figure": 2,  # echochamber/figures
+    "report": 2,  # echochamber/analysis/report.py
     "download": 1,  # echochamber/download.py
     "mixtures": 1,  # echochamber/mixture.py
     "plan": 1,  # echochamber/plan.py
