@@ -14,7 +14,8 @@ from pathlib import Path
 
 from echochamber import flops, machine
 from echochamber.flops import Shape
-from echochamber.grid import Grid, Model, Probe, Run
+from echochamber.grid import Grid
+from echochamber.ids import Model, Probe, Run
 from echochamber.machine import FROZEN, RESUMED, TRAINED, Machine
 from echochamber.rl import schedule
 from echochamber.settings import ExpertIteration, PolicyGradient, Sampling, Scale

@@ -1,26 +1,22 @@
-"""From a grid file to jobs: what there is to train and to measure, under which id, where it lies, what it depends on.
+"""From a grid file to jobs: what there is to train and to measure, and what each job depends on.
 
 Pure: names and paths only. Imports no torch, touches no file but the grid file itself.
-
-    model_id = <mixture>/<scale>/seed<k>                        or imported/<name>
-    run_id   = <model_id>[+step<N>]/<algorithm>/<prompts>/seed<j>
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from echochamber.files import part_name
 from echochamber.hardware import DEVICES
+from echochamber.ids import Model, Paths, Probe, Run
 from echochamber.settings import (
     Benchmark,
     GridFile,
     ImportedModel,
     PolicyGradient,
-    Sampling,
     Source,
     Study,
     SyntheticSource,
@@ -31,103 +27,6 @@ Spec = dict[str, Any]
 
 PLACEMENT = ("gpus", "nodes")
 """Settings of a scale that say where its pretraining runs, and change no result."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """A pretrained or an imported model."""
-
-    mixture: str | None
-    scale: str | None
-    seed: int | None
-    imported: str | None = None
-
-    @property
-    def id(self) -> str:
-        return f"imported/{self.imported}" if self.imported else f"{self.mixture}/{self.scale}/seed{self.seed}"
-
-
-@dataclass(frozen=True)
-class Run:
-    """An RL run from a model."""
-
-    model: Model
-    from_step: int | None
-    algorithm: str
-    prompts: str
-    seed: int
-
-    @property
-    def id(self) -> str:
-        step = f"+step{self.from_step}" if self.from_step else ""
-        return f"{self.model.id}{step}/{self.algorithm}/{self.prompts}/seed{self.seed}"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Samples of a base model on RL prompts, drawn as RL draws them: what its runs start from."""
-
-    model: Model
-    from_step: int | None
-    prompts: str
-    sampling: Sampling
-
-    @property
-    def base(self) -> str:
-        """The base model with its step."""
-        return f"{self.model.id}+step{self.from_step}" if self.from_step else self.model.id
-
-    @property
-    def id(self) -> str:
-        s = self.sampling
-        return f"{self.base}/{self.prompts}/t{s.temperature:g}-p{s.top_p:g}-{s.max_new_tokens}"
-
-
-@dataclass(frozen=True)
-class Paths:
-    """Where everything of one grid lies."""
-
-    root: Path
-
-    def corpus(self, source: str) -> Path:
-        return self.root / "corpora" / source
-
-    def shard(self, source: str, name: str) -> Path:
-        """Its manifest; the tokens lie beside it."""
-        return self.corpus(source) / "shards" / f"{name}.json"
-
-    def contamination(self, source: str, shard: str) -> Path:
-        return self.root / "contamination" / source / f"{shard}.json"
-
-    def questions(self, name: str, split: str) -> Path:
-        return self.root / "questions" / name / f"{split}.jsonl"
-
-    def mixture(self, name: str) -> Path:
-        return self.root / "mixtures" / f"{name}.json"
-
-    def job(self, job: Model | Run) -> Path:
-        return self.root / ("models" if isinstance(job, Model) else "runs") / job.id
-
-    def samples(self, id: str, benchmark: str) -> Path:
-        return self.root / "evals" / id / benchmark / "samples.parquet"
-
-    def probe(self, probe: Probe) -> Path:
-        return self.root / "evals" / probe.id / "probe.parquet"
-
-    def state(self, id: str) -> Path:
-        return self.root / "state" / id
-
-    @property
-    def tokenizer(self) -> Path:
-        return self.root / "tokenizer"
-
-    @property
-    def tables(self) -> Path:
-        return self.root / "tables"
-
-    @property
-    def figures(self) -> Path:
-        return self.root / "figures"
 
 
 class Grid:

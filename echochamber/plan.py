@@ -8,7 +8,8 @@ from dataclasses import fields
 import pandas as pd
 
 from echochamber.cost import Cost, Costs
-from echochamber.grid import Grid, Model, Run
+from echochamber.grid import Grid
+from echochamber.ids import Model, Run
 from echochamber.settings import Study
 
 STAGES = ("corpora", "pretraining", "posttraining", "evaluation")

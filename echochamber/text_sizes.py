@@ -8,7 +8,8 @@ from itertools import islice
 from statistics import fmean
 
 from echochamber.corpora import sizes, synthetic
-from echochamber.grid import Grid, Model
+from echochamber.grid import Grid
+from echochamber.ids import Model
 from echochamber.settings import SyntheticSource
 
 EXAMPLES = 64

@@ -14,7 +14,8 @@ import pandas as pd
 from echochamber.analysis import samples
 from echochamber.analysis.decomposition import counts
 from echochamber.analysis.samples import Answers
-from echochamber.grid import Grid, Probe, Run
+from echochamber.grid import Grid
+from echochamber.ids import Probe, Run
 from echochamber.intervals import wilson
 from echochamber.settings import FORMATS, Algorithm, ExpertIteration
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from echochamber.grid import Grid, Model, Run
+from echochamber.grid import Grid
+from echochamber.ids import Model, Run
 from echochamber.settings import FORMATS, GridFile
 
 TEXT = {

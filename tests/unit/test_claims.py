@@ -14,7 +14,8 @@ import pytest
 from echochamber.analysis import claims, power, tables, verdicts
 from echochamber.analysis.thresholds import THRESHOLDS, thresholds, thresholds_sha256
 from echochamber.analysis.verdicts import Part
-from echochamber.grid import Grid, Run
+from echochamber.grid import Grid
+from echochamber.ids import Run
 from echochamber.intervals import paired_interval
 from echochamber.settings import CLAIMS, FORMATS
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from echochamber import loading
-from echochamber.grid import Grid, Model, Run
+from echochamber.grid import Grid
+from echochamber.ids import Model, Run
 from echochamber.plan import plan, readable
 from echochamber.settings import GridFile
 
