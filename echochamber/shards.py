@@ -270,6 +270,6 @@ class Corpus:
 
     def longest(self) -> int:
         """Tokens of the longest document; in blocks, so that memory does not grow with the corpus."""
-        block = 1 << 20
+        block = 1 << 16
         starts = range(0, len(self), block)
         return max((int(self.lengths(np.arange(b, min(b + block, len(self)))).max()) for b in starts), default=0)

@@ -3,17 +3,19 @@
 import hashlib
 import itertools
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from echochamber.corpora.documents import BadRow, Document
 from echochamber.job import UserError
+from echochamber.settings import HubTokenizer
 from echochamber.shards import Corpus, write_corpus, write_manifest, write_shard
-from echochamber.tokens import encode, train_bpe
+from echochamber.tokens import encode, ready, train_bpe
 
 TEXTS = ["def simple_math_problem() -> int:\n    result = 12 + 345\n", r"So $3 \times 4 = 12$ \boxed{12}"] * 50
 TOKENIZER = train_bpe(TEXTS, 330)
@@ -138,3 +140,40 @@ def test_any_number_of_shards_is_the_same_corpus(tmp_path, shards, max_tokens):
             expected = [start - begin for start in starts if begin <= start < end]
             assert a.starts(begin, end).tolist() == b.starts(begin, end).tolist() == expected
         assert a.longest() == b.longest() == max(map(len, map(a.document, range(len(a)))))
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path):
+    """But for the 8 bytes of an offset, twice while they are joined."""
+    peaks = []
+    for count in (4000, 40_000):
+        documents = (Document(f"{i % 97} and {i % 89}", "x") for i in range(count))
+        tracemalloc.start()
+        write_corpus(documents, TOKENIZER.backend_tokenizer, 2, tmp_path / str(count), held_out=10)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 36_000 * 8 * 3
+
+
+LLAMA = {"vocabulary": len(TOKENIZER), "end": "</s>"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"vocabulary": 32000}, f"tokenizer.vocabulary: found {len(TOKENIZER)} in .*, allowed: 32000"),
+        ({"end": "<eos>"}, "tokenizer.end: found '</s>' in .*, allowed: '<eos>'"),
+        ({"path": "no/where"}, "tokenizer.path: found no folder no/where or data/no/where, nor a repository"),
+    ],
+)
+def test_another_tokenizer_than_the_settings_say_is_refused(tmp_path, settings, said):
+    TOKENIZER.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=said):
+        ready(HubTokenizer(**{"kind": "hub", "path": str(tmp_path)} | LLAMA | settings), "data")
+
+
+def test_a_tokenizer_without_padding_gets_that_of_the_paper(tmp_path):
+    bare = PreTrainedTokenizerFast(tokenizer_object=TOKENIZER.backend_tokenizer, eos_token="</s>")
+    bare.save_pretrained(tmp_path / "data/some/mirror")
+    found = ready(HubTokenizer(kind="hub", path="some/mirror", **LLAMA), str(tmp_path / "data"))
+    assert (found.eos_token_id, found.pad_token_id) == (2, 1)
+    assert encode(found, TEXTS[:2]) == encode(TOKENIZER, TEXTS[:2])
