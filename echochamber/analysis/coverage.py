@@ -1,4 +1,4 @@
-"""Questions gained and lost by RL, and the k from which on the base model solves more.
+"""Questions gained and lost by RL, and where the curves of pass@k cross.
 
 "Solved" is a probability here, not an event among the samples drawn: with n samples a question that was solved once
 in n is easily lost by chance. So what counts is pass@k, and its curves before and after over k.
@@ -10,31 +10,60 @@ import numpy as np
 
 from echochamber import metrics
 from echochamber.analysis.samples import Answers
-from echochamber.intervals import bca, question_intervals
+from echochamber.intervals import bca, question_intervals, resampling_weights
 
 
 def coverage(before: Answers, after: Answers) -> list[dict]:
     """Rows measure, k, estimate, low, high for one run against its base model on the same questions.
 
-    change of pass@k for each k (`pass_change`); share of questions with a right sample after and none before
-    (`gained`) and the other way round (`lost`), at the number of samples that both have; and `crossing`, the
-    smallest k from which on pass@k of the base model is at least that after RL (NaN: none; no interval).
+    change of pass@k for k = 1, 2, 4, ... (`pass_change`); share of questions with a right sample after and none before
+    (`gained`) and the other way round (`lost`), at the number of samples that both have; and `crossing`, where the
+    curves of pass@k over k cross (`crossing`; inf: not up to that number of samples), with a percentile interval over
+    questions.
     """
     n = min(before.correct.shape[1], after.correct.shape[1])
-    ks = metrics.powers_of_two(n)
+    every = np.arange(1, n + 1)
     old, new = (
-        np.stack([metrics.pass_at_k(side.correct.shape[1], side.correct.sum(1), k) for k in ks], axis=1)
+        np.stack([metrics.pass_at_k(side.correct.shape[1], side.correct.sum(1), k) for k in every], axis=1)
         for side in (before, after)
     )
     was, now = before.correct[:, :n].any(1), after.correct[:, :n].any(1)
     moved = question_intervals(np.column_stack([now & ~was, was & ~now]))
-    estimate, low, high = np.concatenate([bca(new - old), moved], axis=1)
+    ks = metrics.powers_of_two(n)
+    change = new - old
+    estimate, low, high = np.concatenate([bca(change[:, [k - 1 for k in ks]]), moved], axis=1)
     names = [*(("pass_change", k) for k in ks), ("gained", n), ("lost", n)]
     rows = [
         {"measure": measure, "k": k, "estimate": e, "low": a, "high": b}
         for (measure, k), e, a, b in zip(names, estimate, low, high, strict=True)
     ]
-    behind = estimate[: len(ks)] <= 0
-    from_here_on = [k for i, k in enumerate(ks) if behind[i:].all()]
-    crossing = float(from_here_on[0]) if from_here_on else float("nan")
-    return [*rows, {"measure": "crossing", "k": None, "estimate": crossing, "low": np.nan, "high": np.nan}]
+    drawn = crossing(resampling_weights(len(change)) @ change)
+    low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf")
+    return [
+        *rows,
+        {
+            "measure": "crossing",
+            "k": None,
+            "estimate": float(crossing(change.mean(0)[None])[0]),
+            "low": low,
+            "high": high,
+        },
+    ]
+
+
+def crossing(change: np.ndarray) -> np.ndarray:
+    """The k from which on the base model solves at least as many questions, (curves,).
+
+    change: (curves, n), pass@k after RL minus before, for k = 1 to n. Between whole k linearly in log k; 1 if RL is
+    ahead nowhere; inf if it is still ahead at n.
+    """
+    n = change.shape[1]
+    ahead = change > 1e-12
+    last = np.where(ahead.any(1), n - ahead[:, ::-1].argmax(1), 0)  # the largest k at which RL is ahead
+    found = np.ones(len(change))
+    inside = (last > 0) & (last < n)
+    k, rows = last[inside], np.flatnonzero(inside)
+    above, below = change[rows, k - 1], change[rows, k]
+    found[inside] = np.exp(np.log(k) + above / (above - below) * np.log1p(1 / k))
+    found[last == n] = np.inf
+    return found

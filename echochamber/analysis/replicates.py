@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from echochamber.intervals import t_interval
@@ -39,6 +40,8 @@ def with_seeds(rows: list[dict], columns: Sequence[str], of: list[str]) -> pd.Da
         values = by_replicate(part, "estimate")
         if len(values) > 1:
             estimate, low, high = t_interval(values)
+            if np.isinf(values.astype(float)).any():  # curves that do not cross in one replicate: no mean
+                estimate, low, high = np.inf, np.nan, np.nan
             seeds = len(values)
             if key[5] == 0 and unit(part) == "run_seed":
                 estimate, low, high = part[["estimate", "low", "high"]].iloc[0]

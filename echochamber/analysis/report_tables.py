@@ -117,9 +117,18 @@ def coverage(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
     for key, part in _by_setting(tables["coverage"]):
         numbers = part.set_index("measure")
         row: dict = {name: interval(*numbers.loc[name, ["estimate", "low", "high"]]) for name in ("gained", "lost")}
-        row |= {"k": int(numbers.loc["gained", "k"]), "crossing": numbers.loc["crossing", "estimate"]}
+        row |= {
+            "k": int(numbers.loc["gained", "k"]),
+            "crossing": crossing(*numbers.loc["crossing", ["estimate", "low", "high"]]),
+        }
         rows.append(row | key)
     return rows
+
+
+def crossing(estimate: float, low: float, high: float) -> str:
+    """2.2 [1.0, 4.5]; "none" for a k beyond the number of samples."""
+    words = ["none" if np.isinf(value) else f"{value:.1f}" for value in (estimate, low, high)]
+    return words[0] if pd.isna(low) else f"{words[0]} [{words[1]}, {words[2]}]"
 
 
 def theory(tables: Mapping[str, pd.DataFrame]) -> list[dict]:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from echochamber.analysis import coverage as coverage_module
 from echochamber.analysis.coverage import coverage
 from echochamber.analysis.decomposition import PARTS, decompose, decomposition
 from echochamber.analysis.samples import Answers
@@ -98,6 +99,28 @@ def test_coverage_by_hand():
     assert rows[("pass_change", 4)] == pytest.approx(-1 / 4)
     assert rows[("gained", 4)] == 0
     assert rows[("lost", 4)] == 0.25
-    assert rows[("crossing", None)] == 4
+    assert rows[("crossing", None)] == pytest.approx(2 * 1.5**0.25)  # +1/24 at k = 2, -1/8 at k = 3
     certain = coverage(answers(form, before), answers(form, before | True))
-    assert np.isnan(next(r["estimate"] for r in certain if r["measure"] == "crossing"))
+    assert np.isinf(next(r["estimate"] for r in certain if r["measure"] == "crossing"))
+
+
+def test_curves_cross_where_rl_is_ahead_for_the_last_time():
+    change = np.array([[0.1, -0.1, 0.1, -0.1], [-0.1, -0.1, 0, 0], [0.1, 0.1, 0.1, 0.1], [0.2, 0.1, 0.0, -0.1]])
+    found = coverage_module.crossing(change)
+    assert found == pytest.approx([3 * (4 / 3) ** 0.5, 1, np.inf, 3])
+
+
+def test_the_interval_of_the_crossing_holds_its_level():
+    """pass@k of 1 - (1 - p)^k for two kinds of question: RL makes 60 % certain and gives up the rest."""
+    rng = np.random.default_rng(4)
+    k = np.arange(1, 9)
+    truth = coverage_module.crossing((0.6 - (1 - 0.7**k))[None])[0]  # the base model has p = .3 everywhere
+    hits = 0
+    for _ in range(100):
+        before = rng.random((150, 8)) < 0.3
+        after = np.repeat(rng.random((150, 1)) < 0.6, 8, axis=1)
+        row = next(
+            r for r in coverage(answers(0 * before, before), answers(0 * after, after)) if r["measure"] == "crossing"
+        )
+        hits += row["low"] <= truth <= row["high"]
+    assert hits >= 89

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from echochamber import loading
+from echochamber.analysis.predictions import law
+from echochamber.analysis.studies import parameters
 from echochamber.grid import Grid
 from echochamber.ids import Model, Run
 from echochamber.plan import plan, readable
-from echochamber.settings import GridFile
+from echochamber.settings import CLAIMS, GridFile
 
 ROOT = Path(__file__).parents[2]
 CONFIG = loading.read(ROOT / "config/demo.yaml")
@@ -108,6 +110,31 @@ def test_the_papers_grid_by_hand():
     kinds = [paper.file.algorithms[run.algorithm].kind for run in paper.runs.values()]
     assert kinds.count("expert_iteration") == 5
     assert sum(run.prompts == "math" for run in paper.runs.values()) == 3
+
+
+def test_the_registered_study_can_speak_about_every_claim():
+    """Replicates, scales and shares of background as thresholds.yaml and the design ask for them."""
+    study = loading.load(ROOT / "config/study.yaml")
+    for claim in CLAIMS:
+        seeds = [len(s.model_seeds) for s in study.file.studies.values() if claim in s.claims]
+        assert seeds, claim
+        assert min(seeds) >= (12 if claim in ("C4", "C5", "C8", "C9") else 6), claim  # claims about a winner
+    sizes = [parameters(study.file.scales[name]) for name in study.file.studies["scales"].scales]
+    assert len(sizes) >= 4
+    assert max(sizes) >= 30 * min(sizes)
+    theory = [study.file.algorithms[name] for name in study.file.studies["theory"].algorithms]
+    assert not any(law(algorithm).reasons for algorithm in theory)
+    assert {law(algorithm).beta for algorithm in theory if law(algorithm).name == "tilt"} == {0.1, 0.3, 1.0}
+    cells = {tuple(sorted(study.passes(m).items())) for m in study.file.studies["share-accuracy"].mixtures}
+    assert len(cells) == 9
+    # tokens a document in the demo's corpora
+    tokens = {"tinygsm": 104, "omi1": 101, "omi2": 66, "arithmetic_prose": 67, "small_code": 50}
+    for mixture in study.mixtures:
+        counted = {
+            s: n * study.file.corpora[s].documents * tokens[study.file.corpora[s].style]
+            for s, n in study.passes(mixture).items()
+        }
+        assert sum(counted[s] for s in study.file.background) >= 0.5 * sum(counted.values()), mixture
 
 
 def test_defaults_are_the_papers():
