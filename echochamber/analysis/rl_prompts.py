@@ -17,7 +17,7 @@ from echochamber.analysis.samples import Answers
 from echochamber.grid import Grid
 from echochamber.ids import Probe, Run
 from echochamber.intervals import wilson
-from echochamber.settings import FORMATS, Algorithm, ExpertIteration
+from echochamber.settings import FORMATS, Algorithm
 
 SHARES = [f"share_{name}" for name in FORMATS]
 LAST = 0.1
@@ -63,8 +63,6 @@ class Rollouts:
     settings: Algorithm
     log: pd.DataFrame
     """metrics.csv: row t tells of the policy that sampled batch t, after the updates of t - 1 batches."""
-    prompts: int
-    """Prompts that the run has."""
 
     @property
     def shares(self) -> np.ndarray:
@@ -75,12 +73,6 @@ class Rollouts:
     def completions(self) -> np.ndarray:
         """Completions in each batch."""
         return np.diff(self.log["completions_sampled"].to_numpy(dtype=float), prepend=0.0)
-
-    @property
-    def prompts_per_batch(self) -> int:
-        if isinstance(self.settings, ExpertIteration):
-            return self.settings.prompts_per_iteration or self.prompts
-        return self.settings.prompts_per_batch
 
     @property
     def last(self) -> np.ndarray:
@@ -96,7 +88,7 @@ class Rollouts:
         """
         last = self.last
         estimate = np.average(self.shares[last], axis=0, weights=self.completions[last])
-        prompts = int(last.sum()) * self.prompts_per_batch
+        prompts = round(self.completions[last].sum() / self.settings.samples_per_prompt)
         low, high = wilson(estimate * prompts, np.full(len(FORMATS), prompts))
         numbers = {"n_questions": prompts, "n_samples": int(self.completions[last].sum())}
         return {"estimate": estimate, "low": low, "high": high} | numbers
@@ -111,8 +103,4 @@ class Rollouts:
 
 
 def rollouts(grid: Grid, run: Run, log: pd.DataFrame) -> Rollouts:
-    prompts = grid.file.prompts[run.prompts]
-    questions = grid.file.question_sets[prompts.questions]
-    return Rollouts(
-        grid.file.algorithms[run.algorithm], log.sort_values("step"), prompts.count or getattr(questions, "train", 0)
-    )
+    return Rollouts(grid.file.algorithms[run.algorithm], log.sort_values("step"))

@@ -133,7 +133,7 @@ def winner(shares: np.ndarray) -> str:
 
 def _measured(case: Case) -> tuple[list[dict], list[dict]]:
     common = {"field": None, "scope": None, "fitted": None, "measure": "measured", "n_seeds": 1}
-    common |= {"n_questions": case.rollouts.prompts_per_batch, "n_samples": _batch(case)}
+    common |= {"n_questions": case.settings.prompts_per_batch, "n_samples": _batch(case)}
     shares = case.rollouts.shares
     outcomes = [_only("winner_share", winner(case.rollouts.end()["estimate"]), case.rollouts.end()["estimate"].max())]
     outcomes.append(_only("steps_to_dominance", None, _dominance(case, shares)))

@@ -29,7 +29,7 @@ def base(rows: list[tuple[str, int, int, int]]) -> Start:
 def ended(name: str) -> Rollouts:
     log = pd.DataFrame({"step": [1, 2], "completions_sampled": [256, 512], "learning_rate": 1e-3})
     log[SHARES] = [[0.2] * 5, [1.0 if other == name else 0.0 for other in FORMATS]]
-    return Rollouts(SETTINGS, log, 100)
+    return Rollouts(SETTINGS, log)
 
 
 def test_the_picks_of_each_rule_by_hand():
@@ -93,7 +93,7 @@ def test_populations_by_hand():
     """rloo, 32 x 8 completions half of them in the format, mean reward .4, at the peak learning rate and half of it."""
     log = pd.DataFrame({"step": [1, 2], "learning_rate": [1e-3, 5e-4], "share_omi1": 0.5, "reward_mean": 0.4})
     log["completions_sampled"] = 256 * log["step"]
-    case = trajectories.Case("", ONE, Rollouts(SETTINGS, log, 100))
+    case = trajectories.Case("", ONE, Rollouts(SETTINGS, log))
     square = 0.24 * 8 / 7
     assert neutral.populations(case, "omi1", 0.4) == pytest.approx([128 / (0.16 * square), 128 / (0.04 * square)])
 
@@ -118,7 +118,7 @@ def test_twins_that_drift_as_finite_batches_do_have_a_ratio_near_one():
     rollouts = followed(ONE, "natural", steps=30)
     log = rollouts.log.assign(reward_mean=0.5)
     log[SHARES] = [0.5, 0.5, 0, 0, 0]
-    cases = [trajectories.Case(f"r{i}", ONE, Rollouts(SETTINGS, log, 100)) for i in range(60)]
+    cases = [trajectories.Case(f"r{i}", ONE, Rollouts(SETTINGS, log)) for i in range(60)]
     steps = CONSTANT * log["learning_rate"].to_numpy() / SETTINGS.learning_rate
     flat = dynamics.Field("natural")
     # twins a and b of the first format and one other format of half the share, all of accuracy one half

@@ -177,6 +177,8 @@ def test_theory_is_held_against_the_rollouts_on_the_rl_prompts(grid, built):
     assert measured.estimate == pytest.approx(log["share_omi1"].iloc[-7:].mean())  # steps 58 to 64
     assert (measured.n_questions, measured.n_samples) == (7 * 32, 7 * 256)
     assert measured.low < measured.estimate < measured.high
+    iterated = one(theory, measure="measured", id=RUN.replace("grpo", "ei"), format="omi1")
+    assert (iterated.n_questions, iterated.n_samples) == (512, 4096)  # its last iteration, 8 samples a prompt
     moved = log[[f"share_{name}" for name in FORMATS]]
     far = (moved.iloc[-7:].mean() - moved.iloc[-13:-7].mean()).abs().sum() / 2  # steps 52 to 57
     assert one(theory, measure="movement", id=RUN).estimate == pytest.approx(far)

@@ -30,10 +30,10 @@ def followed(begin: Start, kind: dynamics.Kind, settings: PolicyGradient = SETTI
     rates = settings.learning_rate * np.linspace(1, 0.1, steps)
     log = pd.DataFrame({"step": np.arange(1, steps + 1), "learning_rate": rates})
     log["completions_sampled"] = 256 * log["step"]
-    case = trajectories.Case("", begin, Rollouts(settings, log, 100))
+    case = trajectories.Case("", begin, Rollouts(settings, log))
     times = np.concatenate([[0.0], CONSTANT * np.cumsum(rates / settings.learning_rate)[:-1]])
     log[SHARES] = dynamics.trajectory(case.field(kind, "pooled"), *case.state("pooled"), times)[:, 0]
-    return Rollouts(settings, log, 100)
+    return Rollouts(settings, log)
 
 
 ONE = start([0.4, 0.3, 0.3, 0, 0], [0.6, 0.5, 0.2, 0, 0])
