@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -80,16 +81,17 @@ def chosen(want: Wanted, listing: Listing) -> Listing:
     return files
 
 
-def listing(want: Wanted) -> Listing:
+@cache
+def listing(repository: str, kind: str, revision: str) -> Listing:
     """All files of a repository."""
     from huggingface_hub import HfApi
 
     try:
-        entries = HfApi().list_repo_tree(want.repository, recursive=True, revision=want.revision, repo_type=want.kind)
+        entries = HfApi().list_repo_tree(repository, recursive=True, revision=revision, repo_type=kind)
         return {entry.path: entry.size for entry in entries if hasattr(entry, "size")}
     except Exception as error:
         raise UserError(
-            f"{want.key}: the repository {want.repository} ({want.revision}) cannot be listed "
+            f"the repository {repository} ({revision}) cannot be listed "
             f"({type(error).__name__}: {' '.join(str(error).split())[:200]}), allowed: network, a name that exists, "
             "HF_ENDPOINT of a mirror, HF_TOKEN where a repository is gated"
         ) from None
@@ -113,7 +115,7 @@ def fetch(grid: Grid, say: Callable[[str], None] = print) -> None:
     todo = []
     for want in dict.fromkeys(wants):
         folder = data / want.repository
-        files = chosen(want, listing(want))
+        files = chosen(want, listing(want.repository, want.kind, want.revision))
         left = missing_bytes(folder, files)
         say(f"{want.key}: {want.repository} ({want.revision}), {len(files)} files, {_size(sum(files.values()))}")
         for path, size in files.items():

@@ -211,7 +211,7 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
             arguments.log = arguments.log.with_suffix(f".rank{RANK}.log")
         _redirect_output(arguments.log)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
-    for chatty in ("httpx", "fsspec", "filelock", "matplotlib"):
+    for chatty in ("httpx", "httpx2", "fsspec", "filelock", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
     try:

@@ -41,6 +41,7 @@ PYTHON = "python" if IN_CONDA else shlex.quote(sys.executable)
 JOB = f"PYTHONPATH={shlex.quote(workflow.basedir)} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
 REQUEUE = "--requeue" if workflow.exec_mode == ExecMode.REMOTE else ""
 shell.prefix(
+    "set -euo pipefail; "  # Snakemake's own prefix, which this one replaces
     f'job() {{{{ script=$1; shift; {JOB}/"$script".py --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '  # {{ }}: formatted
 )
 

@@ -9,11 +9,10 @@ localrules:
     contamination,
 
 
+# No output and no benchmark file: whoever asks for it, it prints.
 rule download:
     log:
         RESULTS / "logs/download.log",
-    benchmark:
-        RESULTS / "benchmarks/download.tsv"
     conda:
         "../envs/training.yaml"
     resources:
@@ -145,13 +144,12 @@ rule mixture:
         "job make_mixture --spec {params.spec:q} --out {params.out:q} --log {log:q}"
 
 
+# As download: it prints whenever it is asked for.
 rule mixtures:
     input:
         [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],
     log:
         RESULTS / "logs/mixtures.log",
-    benchmark:
-        RESULTS / "benchmarks/mixtures.tsv"
     conda:
         "../envs/training.yaml"
     resources:

@@ -191,6 +191,7 @@ def test_download_prints_and_fetches_what_is_needed_and_goes_on_where_it_stopped
     }
     assert all(path in first.stdout for path in fetched)
     assert "to fetch: 4 files" in first.stdout
+    assert "HTTP Request" not in first.stderr
     for path in fetched:
         assert (tmp_path / path).read_bytes() == (root / path.removeprefix("data/")).read_bytes()
 
@@ -243,7 +244,7 @@ def test_a_repository_that_is_not_there_is_one_line(hub, tmp_path):
     failed = run(tmp_path, address, "download", spec, "data")
     assert failed.returncode == 1
     line = failed.stderr.strip().splitlines()[-1]
-    assert "corpora.tg: the repository meta-math/MetaMathQA (main) cannot be listed (RepositoryNotFoundError" in line
+    assert "the repository meta-math/MetaMathQA (main) cannot be listed (RepositoryNotFoundError" in line
 
 
 def test_missing_names_only_what_is_about_to_be_read(tmp_path, monkeypatch):

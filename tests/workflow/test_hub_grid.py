@@ -72,7 +72,15 @@ def test_what_is_missing_is_said_in_one_line_each_before_any_job(grid):
     lines = [line for line in refused.stdout.splitlines() if "allowed:" in line]
     assert [line.split(":")[0] for line in lines] == ["corpora.omi1", "corpora.omi2", "tokenizer.path"]
     assert all("snakemake download" in line for line in lines)
-    assert not grid.results.exists()
+    assert not (grid.results / "corpora").exists()
+
+
+def test_a_download_without_network_fails_in_one_line(grid):
+    failed = grid.snakemake("--", "download")
+    assert failed.returncode == 1
+    said = [line for line in failed.stdout.splitlines() if "cannot be listed (OfflineModeIsEnabled" in line]
+    assert len(said) == 1
+    assert "Traceback" not in failed.stdout
 
 
 def test_the_same_commands_run_on_the_papers_data(done, grid):
@@ -130,6 +138,7 @@ def test_snakemake_mixtures_prints_a_table(done, grid):
     assert re.search(r"mixture\s+source\s+passes\s+documents\s+tokens\s+share", shown.stdout)
     assert re.search(r"\n\s*all\s+tg\s+2\s+2\s+\d+\s+0\.\d+", shown.stdout)  # one of two held out, two passes
     assert re.search(r"\n\s*all\s+all\s+\d+\s+\d+\s+1\.0", shown.stdout)
+    assert grid.to_do("--", "mixtures") == {"mixtures": 1}  # whoever asks again is told again
 
 
 def test_snakemake_contamination_writes_a_table(done, grid):
