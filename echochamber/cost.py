@@ -64,7 +64,7 @@ class Costs:
         self.grid = grid
         self.texts = TextSizes(grid)
         self.machine = Machine(grid.file.hardware)
-        self._shapes: dict[str, Shape] = {}
+        self._shapes: dict[tuple[str | None, str | None], Shape] = {}
 
     # --- jobs --------------------------------------------------------------------------------------------------------
 
@@ -227,7 +227,8 @@ class Costs:
     ) -> float:
         """Bytes of the activations of a micro-batch or of the cache of sampling, whichever is more."""
         length = prompt + s.sampling.max_new_tokens
-        micro_batch = min(s.micro_batch, rows) * length
+        update = s.update_batch if isinstance(s, PolicyGradient) else s.batch
+        micro_batch = min(s.micro_batch, update) * length
         activations = machine.activations(shape, micro_batch, s.precision, recompute=s.gradient_checkpointing)
         return max(activations, self.machine.cache_bytes(shape, rows, length, s.precision, held))
 
@@ -251,13 +252,13 @@ class Costs:
 
     def shape(self, model: Model) -> Shape:
         """The size of a model; an imported one is read from its folder."""
-        key = model.imported or model.scale
+        key = model.scale, model.imported
         if key not in self._shapes:
             if model.imported:
-                found = flops.of_folder(Path(self.grid.file.models[key].path))
+                found = flops.of_folder(Path(self.grid.file.models[model.imported].path))
                 self._shapes[key] = found or flops.olmo(PAPERS_LARGEST, 32_000)
             else:
-                self._shapes[key] = flops.olmo(self.grid.file.scales[key], self.texts.vocabulary)
+                self._shapes[key] = flops.olmo(self.grid.file.scales[model.scale], self.texts.vocabulary)
         return self._shapes[key]
 
     def prompts(self, name: str) -> tuple[int, float]:

@@ -257,6 +257,20 @@ def test_the_shape_of_an_imported_model(architecture, tmp_path):
     assert demo.posttraining(demo.grid.runs["imported/mine/grpo/synth-gsm/seed0"]).flops > 0
 
 
+def test_an_imported_model_may_have_the_name_of_a_scale():
+    demo = costs(DEMO, models={"nano": {"import": "no/such/folder"}}, **{"studies/kl/models": ["nano"]})
+    trained, imported = (demo.shape(demo.grid.models[id]) for id in ("tg+omi1+omi2/nano/seed0", "imported/nano"))
+    assert trained == count.olmo(demo.grid.file.scales["nano"], 512)
+    assert imported == count.olmo(PAPERS_LARGEST, 32_000)
+
+
+def test_a_micro_batch_holds_no_more_than_an_update():
+    id = "tg/150m/seed0/ppo/gsm8k/seed0"
+    paper = [costs(PAPER, **{"algorithms/ppo/micro_batch": rows}) for rows in (64, 512)]
+    one, other = (each.posttraining(each.grid.runs[id]).memory_bytes for each in paper)
+    assert one == other
+
+
 def test_an_imported_model_that_is_not_at_hand_is_taken_for_the_largest():
     demo = costs(DEMO, models={"mine": {"import": "no/such/folder"}}, **{"studies/kl/models": ["mine"]})
     assert demo.shape(demo.grid.models["imported/mine"]) == count.olmo(PAPERS_LARGEST, 32_000)
