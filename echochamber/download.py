@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from echochamber import imported
 from echochamber.corpora import hub, reading
 from echochamber.corpora.catalog import CORPORA, QUESTION_SETS
 from echochamber.grid import Grid
@@ -31,7 +32,7 @@ class Wanted:
     """Whose: the place in the grid file."""
     repository: str
     kind: str
-    """`dataset` or `model` (tokenizers)."""
+    """`dataset` or `model` (tokenizers, too)."""
     revision: str
     patterns: tuple[str, ...]
     """As `reading.matching` takes them."""
@@ -67,6 +68,16 @@ def wanted_tokenizer(grid: Grid) -> Wanted | None:
     if not isinstance(settings, HubTokenizer) or Path(settings.path).is_dir():
         return None
     return Wanted("tokenizer", settings.path, "model", settings.revision, ("*token*",))
+
+
+def wanted_models(grid: Grid) -> list[Wanted]:
+    """The models that the grid did not train and that are no folders."""
+    return [
+        Wanted(f"models.{name}", settings.path, "model", settings.revision, patterns)
+        for name, settings in grid.imported.items()
+        if not Path(settings.path).is_dir()
+        for patterns in (imported.WEIGHTS, imported.THE_REST)
+    ]
 
 
 def chosen(want: Wanted, listing: Listing) -> Listing:
@@ -111,7 +122,7 @@ def fetch(grid: Grid, say: Callable[[str], None] = print) -> None:
     from huggingface_hub import hf_hub_download
 
     data = Path(grid.file.data)
-    wants = wanted(grid) + [want for want in [wanted_tokenizer(grid)] if want]
+    wants = wanted(grid) + [want for want in [wanted_tokenizer(grid)] if want] + wanted_models(grid)
     todo = []
     for want in dict.fromkeys(wants):
         folder = data / want.repository
@@ -136,8 +147,11 @@ def fetch(grid: Grid, say: Callable[[str], None] = print) -> None:
         progress.update(done)
 
 
-def missing(grid: Grid, sources: Iterable[str], questions: Iterable[tuple[str, str]], tokenizer: bool) -> list[str]:
-    """One line for each source, question set or tokenizer that jobs are about to read and that is nowhere.
+def missing(
+    grid: Grid, sources: Iterable[str], questions: Iterable[tuple[str, str]], tokenizer: bool, models: bool = False
+) -> list[str]:
+    """One line for each source, question set, tokenizer or imported model that jobs are about to read and that is
+    nowhere.
 
     Looks at files here, and asks the hub once whether it can be reached; what it has is seen by the jobs.
     """
@@ -156,12 +170,18 @@ def missing(grid: Grid, sources: Iterable[str], questions: Iterable[tuple[str, s
         elif not reading.find(place, patterns):
             lines.append(hub.missing(key, place, "nothing there", known.repository, patterns, data))
     need_tokenizer = tokenizer and wanted_tokenizer(grid) and not (Path(data) / grid.file.tokenizer.path).is_dir()
-    if (on_hub or need_tokenizer) and (reason := unreachable()):
+    need_models = [
+        (f"models.{name}", settings.path)
+        for name, settings in grid.imported.items()
+        if models and not imported.here(settings.path, data)
+    ]
+    if (on_hub or need_tokenizer or need_models) and (reason := unreachable()):
         lines += [
             hub.missing(key, place, reason, repository, patterns, data) for key, place, repository, patterns in on_hub
         ]
         if need_tokenizer:
             lines.append(f"{hub.missing_tokenizer(grid.file.tokenizer, data)} ({reason})")
+        lines += [imported.missing(key, path, data, reason) for key, path in need_models]
     return lines
 
 

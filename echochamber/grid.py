@@ -71,6 +71,12 @@ class Grid:
         return {id: model for id, model in self.models.items() if not model.imported}
 
     @cached_property
+    def imported(self) -> dict[str, ImportedModel]:
+        """The settings of the models that the grid did not train and that a study has."""
+        names = sorted({model.imported for model in self.models.values() if model.imported})
+        return {name: self.file.models[name] for name in names}
+
+    @cached_property
     def evaluations(self) -> dict[tuple[str, str], Model | Run]:
         """(id, benchmark) -> what is evaluated on it."""
         found: dict[tuple[str, str], Model | Run] = {}
@@ -294,7 +300,7 @@ class Grid:
         """Where a model's weights are: a folder of checkpoints and a step of it, or an imported folder."""
         if model.imported:
             imported: ImportedModel = self.file.models[model.imported]
-            return {"model": imported.path}
+            return {"model": imported.path, "revision": imported.revision, "data": self.file.data}
         return {"checkpoints": str(self.paths.job(model) / "checkpoints"), "step": from_step or "last"}
 
     def whole_spec(self, stage: str, **more: Any) -> Spec:

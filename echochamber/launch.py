@@ -24,12 +24,15 @@ def main(scripts: Path) -> None:
     """Run one of the stages in the folder `scripts`; does not return."""
     parser = argparse.ArgumentParser(description="A stage of the experiment grid in several processes.")
     parser.add_argument("--parent", type=int, help="save and stop when this process is gone")
+    parser.add_argument(
+        "--requeue", action="store_true", help="when interrupted, put this Slurm job back into the queue"
+    )
     parser.add_argument("--gpus", type=int, default=1, help="one process for each; one process for 0 or 1")
     parser.add_argument("stage", help="which script of workflow_scripts/")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     found = parser.parse_args()
-    parent = ["--parent", str(found.parent)] if found.parent else []
-    command = [str(scripts / f"{found.stage}.py"), *parent, *found.arguments]
+    frame = (["--parent", str(found.parent)] if found.parent else []) + ["--requeue"] * found.requeue
+    command = [str(scripts / f"{found.stage}.py"), *frame, *found.arguments]
     if found.gpus <= 1:
         os.execv(sys.executable, [sys.executable, *command])
     sys.exit(torchrun(found.gpus, command))

@@ -19,6 +19,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from echochamber import imported
 from echochamber.job import UserError
 from echochamber.settings import Scale
 
@@ -77,9 +78,10 @@ def training_flops_per_token(model: torch.nn.Module, sequence_length: int) -> fl
 
 
 def find(place: dict[str, Any]) -> Path:
-    """The folder of one model, from a spec's {"model": folder} or {"checkpoints": folder, "step": N or "last"}."""
+    """The folder of one model, from a spec's {"checkpoints": folder, "step": N or "last"} or, for one that the grid did
+    not train, {"model": folder or repository, "revision": its, "data": folder of downloads}."""
     if "model" in place:
-        return Path(place["model"])
+        return _imported(place)
     return checkpoints(place | {"steps": [place["step"]]})[0][1]
 
 
@@ -89,7 +91,7 @@ def checkpoints(place: dict[str, Any]) -> list[tuple[int, Path]]:
     `steps` is a list of numbers and "last", or None for all of them. An imported model has the one step 0.
     """
     if "model" in place:
-        return [(0, Path(place["model"]))]
+        return [(0, _imported(place))]
     folder = Path(place["checkpoints"])
     found = {int(path.name.removeprefix("step_")): path for path in sorted(folder.glob("step_*"))}
     steps = list(found) if place["steps"] is None else place["steps"]
@@ -98,6 +100,13 @@ def checkpoints(place: dict[str, Any]) -> list[tuple[int, Path]]:
     if missing or not wanted:
         raise UserError(f"{folder}: found steps {sorted(found)}, wanted {missing or 'any'}")
     return [(step, found[step]) for step in sorted(set(wanted))]
+
+
+def _imported(place: dict[str, Any]) -> Path:
+    try:
+        return imported.find(place["model"], place["revision"], place["data"])
+    except FileNotFoundError as error:
+        raise UserError(str(error)) from None
 
 
 def load(folder: Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -66,6 +66,7 @@ onstart:
         + (GRID.tokenizer_sources if any(rule == "tokenizer" for rule, _ in to_read) else []),
         questions=[(w.set, w.split) for rule, w in to_read if rule == "questions"],
         tokenizer=any(rule == "tokenizer" for rule, _ in to_read),
+        models=any(rule in ("posttrain", "evaluate", "probe") for rule, _ in to_read),
     )
     if nowhere:
         sys.exit("\n".join(nowhere))

@@ -73,6 +73,9 @@ class Pretraining(Settings):
 
 
 class ImportedModel(Settings):
-    """A model that the grid did not train: a Hugging Face folder with its own tokenizer."""
+    """A causal language model that the grid did not train, of any architecture, with its own tokenizer."""
 
     path: str = Field(alias="import")
+    """A Hugging Face folder, or a repository of the hub."""
+    revision: str = "main"
+    """Of the repository: a branch, tag or commit."""

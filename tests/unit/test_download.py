@@ -260,3 +260,20 @@ def test_missing_names_only_what_is_about_to_be_read(tmp_path, monkeypatch):
     assert "it fills data/nvidia/OpenMathInstruct-1" in lines[1]
     assert download.missing(grid, ["tg"], [], tokenizer=False) == []
     assert download.missing(grid, [], [], tokenizer=True)[0].startswith("tokenizer.path: found no folder")
+
+
+def test_imported_models_are_wanted_unless_they_are_folders(tmp_path, monkeypatch):
+    study = {"title": "?", "models": ["released", "own"], "benchmarks": ["gsm8k"]}
+    models = {"released": {"import": "someone/model", "revision": "v1"}, "own": {"import": str(tmp_path)}}
+    grid = paper(models=models, studies={"one": study})
+    wants = download.wanted_models(grid)
+    assert {(want.key, want.repository, want.kind, want.revision) for want in wants} == {
+        ("models.released", "someone/model", "model", "v1")
+    }
+    names = ["config.json", "tokenizer.model", "merges.txt", "model.safetensors", "pytorch_model.bin", "README.md"]
+    found = [path for want in wants for path in chosen(want, dict.fromkeys(names, 1))]
+    assert sorted(found) == ["config.json", "merges.txt", "model.safetensors", "tokenizer.model"]
+    monkeypatch.setattr(download, "unreachable", lambda: "no network")
+    (line,) = download.missing(grid, [], [], tokenizer=False, models=True)
+    assert line.startswith("models.released.import: found no folder someone/model or data/someone/model")
+    assert download.missing(grid, [], [], tokenizer=False) == []

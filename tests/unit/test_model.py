@@ -2,12 +2,15 @@
 
 import math
 
+import huggingface_hub
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, GPT2Config, Qwen2Config
 
 from echochamber import model as models
 from echochamber.job import UserError
 from echochamber.settings import Scale
+from echochamber.tokens import train_bpe
 
 PAPER = {
     "150m": (Scale(width=768, layers=12, heads=12, intermediate=3072), 162_398_208),
@@ -106,9 +109,52 @@ def test_checkpoints_are_found_by_step(tmp_path):
     assert [step for step, _ in models.checkpoints(place | {"steps": None})] == [5, 10, 300]
     assert [step for step, _ in models.checkpoints(place | {"steps": [10, "last"]})] == [10, 300]
     assert models.find(place | {"step": "last"}).name == "step_00000300"
-    assert models.find({"model": "any/folder"}).name == "folder"
     with pytest.raises(UserError, match=r"found steps \[5, 10, 300\], wanted \[7\]"):
         models.find(place | {"step": 7})
+
+
+def test_an_imported_model_is_a_folder_or_a_download(tmp_path):
+    place = {"model": "someone/model", "revision": "main", "data": str(tmp_path / "data")}
+    (tmp_path / "data/someone/model").mkdir(parents=True)
+    assert models.find(place) == tmp_path / "data/someone/model"
+    assert models.checkpoints(place | {"steps": None}) == [(0, tmp_path / "data/someone/model")]
+    assert models.find(place | {"model": str(tmp_path)}) == tmp_path
+
+
+def test_an_imported_model_that_is_nowhere_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"no folder someone/model or .*`snakemake download` fetches it") as caught:
+        models.find({"model": "someone/model", "revision": "main", "data": str(tmp_path)})
+    assert "\n" not in str(caught.value)
+
+
+ARCHITECTURES = {
+    "gpt2": lambda v: GPT2Config(vocab_size=v, n_embd=16, n_layer=1, n_head=2, n_positions=64),
+    "qwen2": lambda v: Qwen2Config(
+        vocab_size=v,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_any_architecture_is_loaded_with_its_own_tokenizer(tmp_path, name):
+    tokenizer = train_bpe(["1 + 1 = 2"], 300)
+    tokenizer.pad_token = None
+    saved = AutoModelForCausalLM.from_config(ARCHITECTURES[name](len(tokenizer)))
+    saved.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    place = {"model": str(tmp_path), "revision": "main", "data": "data"}
+    model, loaded = models.load(models.find(place), torch.device("cpu"))
+    assert model.config.model_type == name
+    assert loaded.get_vocab() == tokenizer.get_vocab()
+    assert loaded.pad_token_id == loaded.eos_token_id == 2
+    ids = torch.tensor([[5, 6, 7]])
+    assert torch.equal(model(input_ids=ids).logits, saved.eval()(input_ids=ids).logits)
 
 
 def test_a_folder_without_a_model_is_one_line(tmp_path):

@@ -121,7 +121,15 @@ def test_sigterm_to_one_process_of_torchrun_saves_and_exits_with_75_everywhere(f
     }
     spec = {"scale": scale.model_dump(), "settings": settings.model_dump(mode="json"), "seed": 0, "version": 1} | world
     rest = ["--spec", json.dumps(spec), "--out", str(tmp_path / "out"), "--log", str(tmp_path / "log")]
-    launch = [sys.executable, str(ROOT / "workflow_scripts/launch.py"), "--parent", str(os.getpid()), "--gpus", "2"]
+    launch = [
+        sys.executable,
+        str(ROOT / "workflow_scripts/launch.py"),
+        "--parent",
+        str(os.getpid()),
+        "--requeue",
+        "--gpus",
+        "2",
+    ]
     job = subprocess.Popen([*launch, "pretrain", *rest], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 100
     while not (tmp_path / "out.state/spec.json").exists():

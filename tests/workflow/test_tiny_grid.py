@@ -10,9 +10,12 @@ import time
 import pandas as pd
 import psutil
 import pytest
+import torch
+from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from echochamber import loading
 from echochamber.settings import CLAIMS
+from echochamber.tokens import train_bpe
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -188,13 +191,26 @@ def test_ctrl_c_leaves_a_grid_that_goes_on(done, grid):
     assert again.returncode == 0, again.stdout
 
 
-def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(done, grid):
+def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(grid):
+    """Another architecture, another tokenizer. Where it is nowhere, one line says so before any job."""
     config = loading.read(grid.file) | {"name": "imported", "mixtures": {}, "scales": {}, "background": []}
-    config["models"] = {"tiny": {"import": str(next(grid.results.glob("models/**/checkpoints/step_*")))}}
+    config["models"] = {"tiny": {"import": "someone/gpt2"}}
     study = {"title": "And an imported one?", "models": ["tiny"], "algorithms": ["grpo"], "prompts": ["synth-gsm"]}
     config["studies"] = {"imported": study | {"benchmarks": ["synth-gsm"], "figures": ["formats"]}}
     changed = grid.folder / "imported.yaml"
     changed.write_text(json.dumps(config), encoding="utf-8")
+    refused = grid.snakemake("--configfile", str(changed))
+    assert refused.returncode == 1
+    assert "models.tiny.import: found no folder someone/gpt2 or data/someone/gpt2" in refused.stdout
+    assert "Traceback" not in refused.stdout
+
+    tokenizer = train_bpe(["Mia has 3 apples. She buys 4 more.\n\n3 + 4 = 7\nThe answer is 7"], 280)
+    tokenizer.add_special_tokens({"eos_token": "<|endoftext|>"})
+    tokenizer.pad_token = None
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=512))
+    for part in (model, tokenizer):
+        part.save_pretrained(grid.folder / "someone/gpt2")
     ran = grid.snakemake("--configfile", str(changed))
     assert ran.returncode == 0, ran.stdout
     results = grid.folder / "results/imported"
@@ -202,3 +218,6 @@ def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(done, grid):
     scores = pd.read_csv(results / "tables/scores.csv")
     assert set(scores["id"]) == {"imported/tiny", "imported/tiny/grpo/synth-gsm/seed0"}
     assert not (results / "models").exists()
+    kept = next(results.glob("runs/imported/tiny/grpo/**/checkpoints/step_*"))
+    assert json.loads((kept / "config.json").read_text(encoding="utf-8"))["model_type"] == "gpt2"
+    assert AutoTokenizer.from_pretrained(kept).eos_token == "<|endoftext|>"
