@@ -32,8 +32,8 @@ DOMINANT = 0.9
 RESAMPLES = 200
 SIMULATED = 200
 """Runs that show the drift of finite batches."""
-SHOWN = 60
-"""Rows of a trajectory; longer runs are thinned."""
+SHOWN = 40
+"""Batches of a trajectory that the table holds; longer runs are thinned."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,9 @@ def _batch(case: Case) -> int:
 
 
 def _rows(case: Case, common: dict, estimate: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[dict]:
-    """One row for each format and (up to `SHOWN`) rollout batch."""
+    """One row for each format that base model or run wrote and (up to `SHOWN`) rollout batch."""
     log = case.rollouts.log
+    there = (case.start.shares() >= WRITTEN) | (case.rollouts.shares.max(0) >= WRITTEN)
     shown = np.unique(np.linspace(0, len(log) - 1, min(SHOWN, len(log))).round().astype(int))
     return [
         common
@@ -188,6 +189,7 @@ def _rows(case: Case, common: dict, estimate: np.ndarray, low: np.ndarray, high:
         | {"format": name, "estimate": estimate[i, j], "low": low[i, j], "high": high[i, j]}
         for i in shown
         for j, name in enumerate(FORMATS)
+        if there[j]
     ]
 
 

@@ -33,6 +33,8 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         for ax, (scope, words) in zip(axes, SCOPES.items(), strict=True):
             for name in formats:
                 mine = means[means["format"] == name].set_index("measure")
+                if mine.empty:  # neither this base model nor its runs write it
+                    continue
                 colour = style.FORMAT_COLOURS[name]
                 dots = mine.loc[["measured"]]
                 ax.plot(dots["completions_sampled"], dots["estimate"], style.FORMAT_MARKERS[name], color=colour)
