@@ -96,6 +96,8 @@ class Progress:
         self.pause, self.file = seconds_between_lines, file
         self.numbers: dict[str, float | str] = {}
         self.started = self.last_line = time.monotonic()
+        if done:
+            log.info("going on from %s %g of %g", unit, done, total)
         self._write(done, None)
 
     def update(self, done: float, **numbers: float | str) -> None:
@@ -213,6 +215,7 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
     for chatty in ("httpx", "httpx2", "fsspec", "filelock", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    log.info("%s on %s", stage, _place())
 
     try:
         spec = _read_spec(arguments.spec)
@@ -235,6 +238,15 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(status)
+
+
+def _place() -> str:
+    """Where this runs, for the log of a job that failed on one machine of many."""
+    parts = [f"{platform.node()}, process {os.getpid()}"]
+    for name in ("SLURM_JOB_ID", "SLURMD_NODENAME", "CUDA_VISIBLE_DEVICES"):
+        if name in os.environ:
+            parts.append(f"{name}={os.environ[name]}")
+    return ", ".join(parts)
 
 
 def _read_spec(argument: str) -> dict[str, Any]:

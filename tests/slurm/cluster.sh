@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# A real Slurm on this machine, for tests: three nodes of two pretend GPUs each, on the loopback interface.
+# A real Slurm on this machine, for tests: four nodes of two pretend GPUs each, on the loopback interface.
 #
 #     tests/slurm/cluster.sh up FOLDER      (make slurm-up)     start it; whatever it keeps lies in FOLDER
 #     tests/slurm/cluster.sh down FOLDER    (make slurm-down)   stop it, and every job on it
 #     tests/slurm/cluster.sh check          say in one line what is missing here, or nothing
-#     tests/slurm/cluster.sh node up|down FOLDER NODE           start a node's daemon, or kill it and all that runs on it
 #
 # Needs root and Debian's packages slurmctld, slurmd, slurm-client and munge; no systemd. Its two files are linked
 # into /etc/slurm while it is up: SLURM_CONF alone gets lost inside jobs.
@@ -25,11 +24,11 @@ check() {
 }
 
 configure() {
-    mkdir -p "$folder"/{etc,state,log,run,dev,spool/n1,spool/n2,spool/n3}
+    mkdir -p "$folder"/{etc,state,log,run,dev,spool/n1,spool/n2,spool/n3,spool/n4}
     # Devices of their own, or CUDA_VISIBLE_DEVICES is not set in jobs; these are /dev/null and /dev/zero.
     [ -e "$folder/dev/gpu0" ] || mknod "$folder/dev/gpu0" c 1 3
     [ -e "$folder/dev/gpu1" ] || mknod "$folder/dev/gpu1" c 1 5
-    echo "NodeName=n[1-3] Name=gpu Type=a100 File=$folder/dev/gpu[0-1]" >"$folder/etc/gres.conf"
+    echo "NodeName=n[1-4] Name=gpu Type=a100 File=$folder/dev/gpu[0-1]" >"$folder/etc/gres.conf"
     cat >"$folder/etc/slurm.conf" <<CONF
 ClusterName=test
 SlurmctldHost=localhost(127.0.0.1)
@@ -54,7 +53,7 @@ ReturnToService=2
 SlurmctldTimeout=30
 SlurmdTimeout=10
 InactiveLimit=0
-KillWait=5
+KillWait=10
 MinJobAge=3600
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=2
@@ -68,10 +67,10 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 GresTypes=gpu
 SlurmdParameters=config_overrides
-NodeName=n[1-3] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17001-17003] CPUs=16 RealMemory=16000 Gres=gpu:a100:2 State=UNKNOWN
-PartitionName=gpu Nodes=n[1-3] Default=YES MaxTime=1-00:00:00 DefaultTime=10 DefMemPerCPU=200 State=UP PriorityTier=10 PreemptMode=OFF
-PartitionName=scavenge Nodes=n[1-3] MaxTime=1-00:00:00 DefMemPerCPU=200 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
-PartitionName=scavenge-now Nodes=n[1-3] MaxTime=1-00:00:00 DefMemPerCPU=200 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0
+NodeName=n[1-4] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17001-17004] CPUs=16 RealMemory=16000 Gres=gpu:a100:2 State=UNKNOWN
+PartitionName=gpu Nodes=n[1-4] Default=YES MaxTime=1-00:00:00 DefaultTime=10 DefMemPerCPU=200 State=UP PriorityTier=10 PreemptMode=OFF
+PartitionName=scavenge Nodes=n[1-4] MaxTime=1-00:00:00 DefMemPerCPU=200 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
+PartitionName=scavenge-now Nodes=n[1-4] MaxTime=1-00:00:00 DefMemPerCPU=200 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0
 CONF
 }
 
@@ -79,7 +78,8 @@ up() {
     local missing
     missing=$(check)
     [ -z "$missing" ] || { echo "$missing" >&2; exit 1; }
-    down
+    local other
+    other=$(readlink /etc/slurm/slurm.conf) && (folder=${other%/etc/slurm.conf} && down)
     configure
     mkdir -p /etc/slurm
     ln -sfn "$folder"/etc/{slurm,gres}.conf /etc/slurm/
@@ -88,28 +88,29 @@ up() {
         setpriv --reuid munge --regid munge --clear-groups munged --pid-file /run/munge/munged.pid
     fi
     slurmctld -c
-    for node in n1 n2 n3; do slurmd -N "$node"; done
+    for node in n1 n2 n3 n4; do slurmd -N "$node"; done
     for _ in $(seq 100); do
-        [ "$(sinfo --noheader --Node --partition gpu --states idle --format %n 2>/dev/null | wc -l)" = 3 ] && return
+        [ "$(sinfo --noheader --Node --partition gpu --states idle --format %n 2>/dev/null | wc -l)" = 4 ] && return
         sleep 0.2
     done
     echo "the nodes do not come up; the logs are in $folder/log" >&2
     exit 1
 }
 
-# The daemon of a node, and the steps of its jobs with all that they have started.
-kill_node() {
-    [ ! -s "$folder/run/slurmd-$1.pid" ] || kill -9 "$(cat "$folder/run/slurmd-$1.pid")" 2>/dev/null || true
-    rm -f "$folder/run/slurmd-$1.pid"
-}
-
 down() {
     [ -d "$folder" ] || return 0
     if [ -s "$folder/run/slurmctld.pid" ] && kill -0 "$(cat "$folder/run/slurmctld.pid")" 2>/dev/null; then
-        scancel --partition gpu,scavenge 2>/dev/null || true
+        scancel --user root 2>/dev/null || true
+        for _ in $(seq 100); do
+            [ -n "$(squeue --noheader --states running,completing 2>/dev/null)" ] || break
+            sleep 0.2
+        done
     fi
-    for pid in "$folder"/run/*.pid; do
-        [ ! -s "$pid" ] || kill "$(cat "$pid")" 2>/dev/null || true
+    for file in "$folder"/run/*.pid; do
+        [ -s "$file" ] || continue
+        pid=$(cat "$file")
+        kill "$pid" 2>/dev/null || true
+        for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     done
     for file in slurm gres; do
         [ "$(readlink /etc/slurm/$file.conf)" != "$folder/etc/$file.conf" ] || rm /etc/slurm/$file.conf
@@ -123,5 +124,5 @@ up | down)
     "$1"
     ;;
 check) check ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
