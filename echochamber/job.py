@@ -242,11 +242,9 @@ def main(stage: str, body: Callable[[Job], None]) -> NoReturn:
 
 def _place() -> str:
     """Where this runs, for the log of a job that failed on one machine of many."""
-    parts = [f"{platform.node()}, process {os.getpid()}"]
-    for name in ("SLURM_JOB_ID", "SLURMD_NODENAME", "CUDA_VISIBLE_DEVICES"):
-        if name in os.environ:
-            parts.append(f"{name}={os.environ[name]}")
-    return ", ".join(parts)
+    names = ("SLURM_JOB_ID", "SLURMD_NODENAME", "CUDA_VISIBLE_DEVICES")
+    given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    return ", ".join([platform.node(), f"process {os.getpid()}", *given])
 
 
 def _read_spec(argument: str) -> dict[str, Any]:
@@ -262,6 +260,6 @@ def _read_spec(argument: str) -> dict[str, Any]:
 def _redirect_output(path: Path) -> None:
     """Send this process's own output, and that of its libraries, to the log file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:  # a job that goes on keeps what it said before
+    with path.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

@@ -55,6 +55,20 @@ def sole_writer(
             file.truncate(0)
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a living process is the writer of `folder`. Looks without getting in its way."""
+    try:
+        file = (folder / "LOCK").open(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _try(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

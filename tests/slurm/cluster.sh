@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real Slurm on this machine, for tests: four nodes of two pretend GPUs each, on the loopback interface.
+# A real Slurm on this machine, for tests: four nodes of eight pretend GPUs each, on the loopback interface.
 #
 #     tests/slurm/cluster.sh up FOLDER      (make slurm-up)     start it; whatever it keeps lies in FOLDER
 #     tests/slurm/cluster.sh down FOLDER    (make slurm-down)   stop it, and every job on it
@@ -25,10 +25,9 @@ check() {
 
 configure() {
     mkdir -p "$folder"/{etc,state,log,run,dev,spool/n1,spool/n2,spool/n3,spool/n4}
-    # Devices of their own, or CUDA_VISIBLE_DEVICES is not set in jobs; these are /dev/null and /dev/zero.
-    [ -e "$folder/dev/gpu0" ] || mknod "$folder/dev/gpu0" c 1 3
-    [ -e "$folder/dev/gpu1" ] || mknod "$folder/dev/gpu1" c 1 5
-    echo "NodeName=n[1-4] Name=gpu Type=a100 File=$folder/dev/gpu[0-1]" >"$folder/etc/gres.conf"
+    # Device files, or CUDA_VISIBLE_DEVICES is not set in jobs: each is another /dev/null.
+    for gpu in $(seq 0 7); do [ -e "$folder/dev/gpu$gpu" ] || mknod "$folder/dev/gpu$gpu" c 1 3; done
+    echo "NodeName=n[1-4] Name=gpu Type=a100 File=$folder/dev/gpu[0-7]" >"$folder/etc/gres.conf"
     cat >"$folder/etc/slurm.conf" <<CONF
 ClusterName=test
 SlurmctldHost=localhost(127.0.0.1)
@@ -67,7 +66,7 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 GresTypes=gpu
 SlurmdParameters=config_overrides
-NodeName=n[1-4] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17001-17004] CPUs=16 RealMemory=16000 Gres=gpu:a100:2 State=UNKNOWN
+NodeName=n[1-4] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[17001-17004] CPUs=16 RealMemory=16000 Gres=gpu:a100:8 State=UNKNOWN
 PartitionName=gpu Nodes=n[1-4] Default=YES MaxTime=1-00:00:00 DefaultTime=10 DefMemPerCPU=200 State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=scavenge Nodes=n[1-4] MaxTime=1-00:00:00 DefMemPerCPU=200 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
 PartitionName=scavenge-now Nodes=n[1-4] MaxTime=1-00:00:00 DefMemPerCPU=200 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0

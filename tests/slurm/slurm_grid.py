@@ -1,0 +1,153 @@
+"""A tiny grid on the test cluster, and the ways in which a cluster disturbs it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "build/slurm-plugin"
+MODEL = "tg/femto/seed0"
+SECONDS_BETWEEN_SAVES = 0.5
+PATIENCE = 400
+"""Seconds; nothing waits so long unless something is broken."""
+
+
+class Grid:
+    """A working folder whose corpora and mixtures are there already; what is left to do are trainings."""
+
+    def __init__(self, folder: Path, warm: Path | None = None) -> None:
+        self.folder = folder
+        if warm:
+            shutil.copytree(warm, folder, copy_function=shutil.copy2)  # as old as they were: nothing is to be redone
+        else:
+            folder.mkdir()
+            shutil.copy(Path(__file__).with_name("tiny.yaml"), folder)
+        self.output = folder / "snakemake.out"
+        self.main: subprocess.Popen | None = None
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results/tiny"
+
+    @property
+    def state(self) -> Path:
+        return self.results / "state" / MODEL
+
+    @property
+    def log(self) -> Path:
+        return self.results / "logs/pretrain" / f"{MODEL}.log"
+
+    @property
+    def metrics(self) -> Path:
+        return self.results / "models" / MODEL / "metrics.csv"
+
+    def start(self, *arguments: str, slurm: bool = True) -> None:
+        """Give the command; its output is added to `output`."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--configfile", "tiny.yaml"]
+        environment = os.environ | {"ECHO_DEVICE": "cpu", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        environment["ECHO_SECONDS_BETWEEN_SAVES"] = str(SECONDS_BETWEEN_SAVES)
+        if slurm:
+            command += ["--profile", str(ROOT / "profiles/slurm"), "--slurm-init-seconds-before-status-checks", "2"]
+            environment["PYTHONPATH"] = str(PLUGIN)
+        else:
+            command += ["--cores", "2"]
+        with self.output.open("a") as output:
+            self.main = subprocess.Popen(
+                [*command, *arguments], cwd=self.folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def finish(self) -> int:
+        """Wait for the command; gives its exit status."""
+        return self.main.wait(timeout=PATIENCE)
+
+    def train(self, *resources: str) -> None:
+        """Start the pretraining of one model on the cluster. `resources`: as for --set-resources, without the rule."""
+        target = str(self.metrics.relative_to(self.folder))
+        chosen = [f"pretrain:{resource}" for resource in ("mem_mb=1000", "runtime=10", *resources)]
+        self.start(target, "--set-resources", *chosen)
+
+    def freeze(self) -> Freeze:
+        """Stop the training's process in the middle, some steps after it has saved something."""
+        wait_for(lambda: (self.state / "latest/state.pt").exists(), f"{self.folder.name}: nothing is saved")
+        return Freeze(self)
+
+    def job(self) -> str:
+        """The number of the last Slurm job that was submitted."""
+        return re.findall(r"has been submitted with SLURM jobid (\d+)", self.output.read_text())[-1]
+
+    def says(self, words: str) -> bool:
+        """Whether the log of the training has the words; Snakemake removes it before it starts a job again."""
+        return self.log.exists() and words in self.log.read_text()
+
+    def saved_step(self) -> int:
+        saved = torch.load(self.state / "latest/state.pt", weights_only=True)
+        return saved["finished"]["metrics"][-1]["step"] if "finished" in saved else saved["step"]
+
+    def resumed_at(self) -> list[int]:
+        """The steps from which the training went on, in order."""
+        return [int(step) for step in re.findall(r"going on from step (\d+)", self.log.read_text())]
+
+
+class Freeze:
+    """A process that does not run, as on a machine that is busy: what happens meanwhile happens in its middle."""
+
+    def __init__(self, grid: Grid) -> None:
+        owner = (grid.state / "LOCK").read_text()
+        self.process = int(re.search(r"process (\d+)", owner)[1])
+        os.kill(self.process, signal.SIGSTOP)
+        self.at = time.time()
+        self.step = grid.saved_step()
+        self.unsaved_seconds = self.at - (grid.state / "latest/state.pt").stat().st_mtime
+
+    def asked_to_stop(self) -> bool:
+        """Whether SIGTERM waits for the process, or has ended it: Slurm wakes what it cancels."""
+        try:
+            pending = re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{self.process}/status").read_text())[1]
+        except FileNotFoundError:
+            return True
+        return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
+
+    def thaw(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process, signal.SIGCONT)
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def slurm(*command: str) -> str:
+    """What a program of Slurm answers."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+def state_of(job: str) -> str:
+    return slurm("squeue", "--noheader", "--states", "all", "--jobs", job, "--format", "%T")
+
+
+def kill_node(cluster: Path, node: str, jobs: list[str]) -> None:
+    """SIGKILL to everything on a node: its daemon, and what it runs of these jobs."""
+    doomed = [psutil.Process(int((cluster / f"run/slurmd-{node}.pid").read_text()))]
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if any(f"slurmstepd: [{job}." in line for job in jobs):
+            doomed += [process, *process.children(recursive=True)]
+    for process in doomed:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -1,0 +1,185 @@
+"""A tiny grid through the profile on a real Slurm, undisturbed and disturbed in every way that a cluster knows.
+
+All scenarios run beside each other, each in a working folder of its own; a test looks at how its one has ended. What a
+scenario disturbs is a training that stands still in its middle (SIGSTOP), so that no clock decides what is hit.
+"""
+
+import json
+import re
+import signal
+import subprocess
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pandas as pd
+import pytest
+from slurm_grid import Freeze, Grid, kill_node, slurm, state_of, wait_for
+
+pytestmark = [pytest.mark.xdist_group("slurm"), pytest.mark.timeout(900)]
+
+
+def plain(grid: Grid, _) -> None:
+    """The whole grid: its trainings, evaluations, tables, figures and report."""
+    chosen = []
+    for rule in ("pretrain", "posttrain", "evaluate", "probe"):
+        chosen += [f"{rule}:mem_mb=1000", f"{rule}:slurm_extra='--nodelist=n1'"]
+    grid.start("--set-resources", *chosen)
+    wait_for(lambda: grid.says("CUDA_VISIBLE_DEVICES"), "no training begins")
+    given = slurm("scontrol", "--details", "show", "job", grid.job())
+    (grid.folder / "given").write_text(given)
+
+
+def time_limit(grid: Grid, _) -> Freeze:
+    """The warning before a limit of two minutes comes while the training is under way."""
+    grid.train("runtime=2", "slurm_extra='--signal=TERM@10 --nodelist=n1'")
+    return asked(grid)
+
+
+def preempted_with_grace(grid: Grid, _) -> Freeze:
+    grid.train("slurm_partition=scavenge", "slurm_extra='--nodelist=n3'")
+    frozen = grid.freeze()
+    take("n3")
+    return asked(grid, frozen)
+
+
+def preempted_at_once(grid: Grid, _) -> Freeze:
+    """Without a grace time it has the cluster's KillWait to save; Slurm itself puts it back into the queue."""
+    grid.train("slurm_partition=scavenge-now", "slurm_extra='--nodelist=n4'")
+    frozen = grid.freeze()
+    take("n4")
+    return frozen
+
+
+def cancelled(grid: Grid, _) -> Freeze:
+    grid.train("slurm_extra='--nodelist=n1'")
+    frozen = grid.freeze()
+    slurm("scancel", grid.job())
+    return asked(grid, frozen)
+
+
+def node_killed(grid: Grid, cluster) -> Freeze:
+    """The machine dies with all that runs on it; Slurm notices; the machine comes back."""
+    grid.train("slurm_extra='--nodelist=n2'")
+    frozen = grid.freeze()
+    job = grid.job()
+    kill_node(cluster, "n2", [job])
+    wait_for(lambda: state_of(job) == "PENDING", "Slurm does not notice that a node is gone")
+    subprocess.run(["slurmd", "-N", "n2"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return frozen
+
+
+def main_process_killed(grid: Grid, _) -> Freeze:
+    """SIGKILL to Snakemake; its job goes on. Then the same command, whose job finds the other one at work."""
+    grid.train("slurm_extra='--nodelist=n1'")
+    frozen = grid.freeze()
+    grid.main.kill()
+    grid.finish()
+    grid.train("slurm_extra='--nodelist=n1'")
+    wait_for(lambda: grid.says("waiting for the other writer"), "the second job does not wait")
+    frozen.thaw()
+    return frozen
+
+
+def interrupted(grid: Grid, _) -> Freeze:
+    """Ctrl-C: Snakemake cancels its jobs, which save. Then the same command."""
+    grid.train("slurm_extra='--nodelist=n1'")
+    frozen = grid.freeze()
+    grid.main.send_signal(signal.SIGINT)
+    asked(grid, frozen)
+    grid.finish()
+    grid.train("slurm_extra='--nodelist=n1'")
+    return frozen
+
+
+def asked(grid: Grid, frozen: Freeze | None = None) -> Freeze:
+    """Let the training go on once it has been asked to stop."""
+    frozen = frozen or grid.freeze()
+    wait_for(frozen.asked_to_stop, f"{grid.folder.name}: nobody asks the training to stop")
+    frozen.thaw()
+    return frozen
+
+
+def take(node: str) -> None:
+    """A job that may preempt what runs on a node."""
+    command = ["sbatch", "--partition=gpu", f"--nodelist={node}", "--exclusive", "--mem=0", "--output=/dev/null"]
+    slurm(*command, "--wrap=sleep 3")
+
+
+SCENARIOS = (
+    plain,
+    time_limit,
+    preempted_with_grace,
+    preempted_at_once,
+    cancelled,
+    node_killed,
+    main_process_killed,
+    interrupted,
+)
+FAULTS = SCENARIOS[1:]
+
+
+class Ended:
+    """A scenario after its end."""
+
+    def __init__(self, scenario, grid: Grid, cluster) -> None:
+        self.grid = grid
+        self.frozen = scenario(grid, cluster)
+        self.status = self.grid.finish()
+        self.output = self.grid.output.read_text()
+
+    @property
+    def attempts(self) -> dict[str, int]:
+        return json.loads((self.grid.metrics.parent / "provenance.json").read_text())["attempts"]
+
+
+@pytest.fixture(scope="module")
+def scenarios(cluster, warm, tmp_path_factory) -> dict[str, Future]:
+    """Name -> how it ended."""
+    folder = tmp_path_factory.mktemp("scenarios")
+    grids = {scenario: Grid(folder / scenario.__name__, warm) for scenario in SCENARIOS}
+    with ThreadPoolExecutor(len(SCENARIOS)) as pool:
+        yield {scenario.__name__: pool.submit(Ended, scenario, grid, cluster) for scenario, grid in grids.items()}
+        for grid in grids.values():  # where a test has failed, the others are not waited for
+            if grid.main:
+                grid.main.kill()
+
+
+def test_a_grid_goes_the_whole_way(scenarios):
+    ended = scenarios["plain"].result()
+    assert ended.status == 0, ended.output
+    results = ended.grid.results
+    assert len(pd.read_csv(results / "claims.csv"))
+    assert (results / "report.html").stat().st_size
+    submitted = len(re.findall(r"has been submitted with SLURM jobid", ended.output))
+    assert submitted == 5  # pretrain, posttrain, two evaluations, the probe; not the tables, the figures, the report
+
+
+@pytest.mark.parametrize("name", [scenario.__name__ for scenario in FAULTS])
+def test_after_every_fault_the_metrics_are_those_of_an_undisturbed_run(scenarios, undisturbed, name):
+    ended = scenarios[name].result()
+    assert ended.status == 0, ended.output
+    assert ended.grid.metrics.read_bytes() == undisturbed
+
+
+@pytest.mark.parametrize("name", [scenario.__name__ for scenario in FAULTS])
+def test_no_fault_loses_what_was_saved(scenarios, name):
+    ended = scenarios[name].result()
+    if name == "main_process_killed":  # its job has gone on; the second one had nothing left to train
+        assert ended.attempts == {"interrupted": 0, "failed": 0, "killed": 0}
+        assert not ended.grid.resumed_at()
+    else:
+        assert ended.grid.resumed_at()[-1] >= ended.frozen.step > 0
+        lost = {"interrupted": 0, "failed": 0, "killed": 1} if name == "node_killed" else None
+        assert ended.attempts == lost or (ended.attempts["interrupted"] and not ended.attempts["killed"])
+
+
+@pytest.mark.parametrize("name", ["time_limit", "preempted_with_grace", "preempted_at_once", "node_killed"])
+def test_what_the_cluster_does_costs_no_retry(scenarios, name):
+    output = scenarios[name].result().output
+    assert len(re.findall("has been submitted with SLURM jobid", output)) == 1
+    assert "Trying to restart" not in output
+
+
+def test_a_job_sees_the_gpu_that_slurm_gave_it(scenarios):
+    grid = scenarios["plain"].result().grid
+    given = re.search(r"GRES=gpu:a100:1\(IDX:(\d)\)", (grid.folder / "given").read_text())[1]
+    assert f"SLURMD_NODENAME=n1, CUDA_VISIBLE_DEVICES={given}\n" in grid.log.read_text()
