@@ -11,13 +11,14 @@ CORES ?= all
 SLURM_PLUGIN := build/slurm-plugin
 SLURM_CLUSTER := build/slurm-cluster
 
-.PHONY: help demo test lint format figures report plan clean-results slurm-plugin slurm-up slurm-down
+.PHONY: help demo test lint format figures report plan status watch clean-results slurm-plugin slurm-up slurm-down
 help:
 	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (12 to 15 minutes on two cores)"
 	@echo "make test           lint and the whole test suite"
 	@echo "make figures        draw the figures of $(GRID) (and make what they need)"
 	@echo "make report         write its report page"
 	@echo "make plan           print what its jobs take (tokens, FLOPs, hours, memory, disk) before anything runs"
+	@echo "make status         how far $(GRID) is, also beside a running one; make watch shows it every 5 seconds"
 	@echo "make lint           ruff, snakefmt, snakemake --lint"
 	@echo "make clean-results  remove the results of $(GRID)"
 	@echo "make slurm-plugin   install what --profile profiles/slurm needs (docs/cluster.md)"
@@ -46,6 +47,12 @@ figures report: $(READY)
 
 plan: $(READY)
 	@$(BIN)/snakemake plan --cores 1 --quiet rules progress host --configfile $(GRID)
+
+status: $(READY)
+	@$(BIN)/python workflow_scripts/show_status.py --grid $(GRID)
+
+watch: $(READY)
+	@$(BIN)/python workflow_scripts/show_status.py --grid $(GRID) --every 5
 
 clean-results: $(READY)
 	$(BIN)/python -m echochamber.loading $(GRID) | xargs rm -rf

@@ -6,20 +6,28 @@ import contextlib
 import os
 import resource
 import sys
+from collections.abc import Callable
 
 import torch
 
-from echochamber import hardware
-from echochamber.job import UserError
+from echochamber import gpus, hardware
+from echochamber.job import Interrupted, UserError
 
 
-def pick(number: int | None = None) -> torch.device:
-    """The first GPU if there is one, else the CPU; `ECHO_DEVICE` (cpu, cuda, cuda:1, mps) overrules it.
+def pick(stop: Callable[[], bool] = lambda: False, number: int | None = None) -> torch.device:
+    """A GPU that no other job has leased if there is one, else the CPU; `ECHO_DEVICE` (cpu, cuda:1, mps) overrules it.
 
     Args:
-        number: of this process on its node, which takes the GPU of that number.
+        number: of this process on its node, which takes the GPU of that number; what started it has leased them.
+
+    Raises:
+        Interrupted: `stop()` turned true while all GPUs were leased.
     """
-    name = os.environ.get("ECHO_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    name = os.environ.get("ECHO_DEVICE")
+    if not name:
+        if number is None and gpus.lease(1, stop) is None:
+            raise Interrupted("while waiting for a GPU")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and number is not None:
         name = f"cuda:{number}"
     try:

@@ -14,7 +14,8 @@ import signal
 import sys
 from pathlib import Path
 
-from echochamber.job import EXIT_ERROR, EXIT_INTERRUPTED
+from echochamber import gpus
+from echochamber.job import EXIT_ERROR, EXIT_INTERRUPTED, Stop, UserError
 
 SECONDS_TO_SAVE = 600
 """How long the processes may take to save after SIGTERM before they are killed."""
@@ -31,10 +32,21 @@ def main(scripts: Path) -> None:
     parser.add_argument("stage", help="which script of workflow_scripts/")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     found = parser.parse_args()
+<<<<<<< HEAD
     frame = (["--parent", str(found.parent)] if found.parent else []) + ["--requeue"] * found.requeue
+=======
+    frame = [*(["--parent", str(found.parent)] if found.parent else []), *(["--requeue"] if found.requeue else [])]
+>>>>>>> c04df9a (GPU leases; status; Slurm tests; envs against the lock file)
     command = [str(scripts / f"{found.stage}.py"), *frame, *found.arguments]
     if found.gpus <= 1:
         os.execv(sys.executable, [sys.executable, *command])
+    if not os.environ.get("ECHO_DEVICE"):
+        try:
+            leased = gpus.lease(found.gpus, Stop(found.parent))  # for all processes; one alone leases its own
+        except UserError as error:
+            sys.exit(str(error))
+        if leased is None:
+            sys.exit(EXIT_INTERRUPTED)
     sys.exit(torchrun(found.gpus, command))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
@@ -71,13 +71,13 @@ class Processes:
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[Processes]:
+def joined(stop: Callable[[], bool]) -> Iterator[Processes]:
     """The processes that torchrun has started, or this one alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Processes(devices.pick())
+        yield Processes(devices.pick(stop))
         return
-    device = devices.pick(int(os.environ["LOCAL_RANK"]))
+    device = devices.pick(stop, int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)

@@ -19,5 +19,6 @@ VERSIONS = {
     "report": 2,  # echochamber/analysis/report.py
     "download": 1,  # echochamber/download.py
     "mixtures": 1,  # echochamber/mixture.py
+    "status": 1,  # echochamber/status.py
     "plan": 1,  # echochamber/plan.py
 }

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake.settings.types import DeploymentMethod
 
-from echochamber import download, loading, lock
+from echochamber import download, gpus, loading, lock
 from echochamber.settings import NAME
 
 GRID_FILES = [Path(name) for name in workflow.configfiles]
@@ -33,16 +33,22 @@ if workflow.is_main_process:
         for stale in Path(".snakemake/locks").glob("*.lock"):
             stale.unlink(missing_ok=True)
 
+# On this machine no more jobs that want a GPU than there are GPUs, unless --resources gpu=N says so; without GPUs all run.
+if workflow.is_main_process and workflow.resource_settings.nodes is None and "gpu" not in workflow.global_resources:
+    if here := len(gpus.visible()):
+        workflow.register_resource("gpu", here)
+
 # A rule's command is `job SCRIPT --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
 # notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads. In a cluster's
 # job an interrupted script puts that job back into the queue, so that Snakemake counts no failure.
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if IN_CONDA else shlex.quote(sys.executable)
-JOB = f"PYTHONPATH={shlex.quote(workflow.basedir)} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
+SCRIPT = f"PYTHONPATH={shlex.quote(workflow.basedir)} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
 REQUEUE = "--requeue" if workflow.exec_mode == ExecMode.REMOTE else ""
-shell.prefix(
+shell.prefix(  # {{ }}: it is formatted
     "set -euo pipefail; "  # Snakemake's own prefix, which this one replaces
-    f'job() {{{{ script=$1; shift; {JOB}/"$script".py --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '  # {{ }}: formatted
+    f'script() {{{{ script=$1; shift; {SCRIPT}/"$script".py "$@"; }}}}; '
+    f'job() {{{{ script=$1; shift; script "$script" --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '
 )
 
 

@@ -1,10 +1,11 @@
-"""The report page, and the plan of what there is to do."""
+"""The report page, the plan of what there is to do, and how far it is."""
 
 
 localrules:
     report,
     write_report,
     plan,
+    status,
 
 
 rule report:
@@ -56,3 +57,17 @@ rule plan:
         "Plan"
     shell:
         "job make_plan --spec {params.spec:q} --out {params.out:q} 2> {log:q}"
+
+
+rule status:  # without files: it may run beside a working grid
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        spec=as_params(GRID.whole_spec("status")),
+    message:
+        "Status"
+    shell:
+        "script show_status --spec {params.spec:q}"

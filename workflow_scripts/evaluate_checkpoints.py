@@ -27,7 +27,7 @@ def body(job: Job) -> None:
             spec=spec,
             out=job.out / spec.get("file", "samples.parquet"),
             stop=job.stop,
-            device=devices.pick(),
+            device=devices.pick(job.stop),
             modes=spec.get("modes", evaluate.MODES),
         )
 

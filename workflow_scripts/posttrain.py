@@ -16,7 +16,7 @@ from echochamber.verify import counters
 
 
 def body(job: Job) -> None:
-    spec, device = job.spec, devices.pick()
+    spec, device = job.spec, devices.pick(job.stop)
     settings = TypeAdapter(Algorithm).validate_python(spec["settings"])
     algorithm = expert_iteration if settings.kind == "expert_iteration" else policy_gradient
     model, tokenizer = models.load(models.find(spec), device)

@@ -12,7 +12,7 @@ from echochamber.training_job import run
 
 def body(job: Job) -> None:
     spec = job.spec
-    with parallel.joined() as processes:
+    with parallel.joined(job.stop) as processes:
         run(
             job,
             processes,

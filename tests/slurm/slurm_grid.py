@@ -53,20 +53,23 @@ class Grid:
     def metrics(self) -> Path:
         return self.results / "models" / MODEL / "metrics.csv"
 
+    def command(self, *arguments: str) -> list[str]:
+        start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        return [*start, *arguments, "--configfile", "tiny.yaml"]
+
     def start(self, *arguments: str, slurm: bool = True) -> None:
         """Give the command; its output is added to `output`."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        command += ["--configfile", "tiny.yaml"]
         environment = os.environ | {"ECHO_DEVICE": "cpu", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
         environment["ECHO_SECONDS_BETWEEN_SAVES"] = str(SECONDS_BETWEEN_SAVES)
         if slurm:
-            command += ["--profile", str(ROOT / "profiles/slurm"), "--slurm-init-seconds-before-status-checks", "2"]
+            more = ["--profile", str(ROOT / "profiles/slurm"), "--slurm-init-seconds-before-status-checks", "2"]
             environment["PYTHONPATH"] = str(PLUGIN)
         else:
-            command += ["--cores", "2"]
+            more = ["--cores", "2"]
         with self.output.open("a") as output:
+            command = self.command(*arguments, *more)
             self.main = subprocess.Popen(
-                [*command, *arguments], cwd=self.folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+                command, cwd=self.folder, env=environment, stdout=output, stderr=subprocess.STDOUT
             )
 
     def finish(self) -> int:
@@ -91,6 +94,12 @@ class Grid:
     def says(self, words: str) -> bool:
         """Whether the log of the training has the words; Snakemake removes it before it starts a job again."""
         return self.log.exists() and words in self.log.read_text()
+
+    def status(self) -> str:
+        """The state of the training as `snakemake status` tells it, whatever else goes on in the folder."""
+        command = self.command("status", "--cores", "1", "--quiet", "all")
+        told = subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True, timeout=PATIENCE)
+        return next(line.split()[1] for line in told.stdout.splitlines() if line.startswith(f"{MODEL} "))
 
     def saved_step(self) -> int:
         saved = torch.load(self.state / "latest/state.pt", weights_only=True)

@@ -4,6 +4,7 @@ All scenarios run beside each other, each in a working folder of its own; a test
 scenario disturbs is a training that stands still in its middle (SIGSTOP), so that no clock decides what is hit.
 """
 
+import io
 import json
 import re
 import signal
@@ -26,6 +27,9 @@ def plain(grid: Grid, _) -> None:
     wait_for(lambda: grid.says("CUDA_VISIBLE_DEVICES"), "no training begins")
     given = slurm("scontrol", "--details", "show", "job", grid.job())
     (grid.folder / "given").write_text(given)
+    frozen = grid.freeze()
+    assert grid.status() == "running"
+    frozen.thaw()
 
 
 def time_limit(grid: Grid, _) -> Freeze:
@@ -86,8 +90,19 @@ def interrupted(grid: Grid, _) -> Freeze:
     grid.main.send_signal(signal.SIGINT)
     asked(grid, frozen)
     grid.finish()
+    wait_for(lambda: grid.status() == "interrupted", "a cancelled training does not end")
     grid.train("slurm_extra='--nodelist=n1'")
     return frozen
+
+
+def two_processes(grid: Grid, _) -> Freeze:
+    """A pretraining on two GPUs of one node, asked to stop by a signal that is none of the cluster's own."""
+    file = grid.folder / "tiny.yaml"
+    file.write_text(file.read_text().replace("femto: {width", "femto: {gpus: 2, width"))
+    grid.train("slurm_extra='--nodelist=n1'")
+    frozen = grid.freeze()
+    slurm("scancel", "--signal=TERM", grid.job())
+    return asked(grid, frozen)
 
 
 def asked(grid: Grid, frozen: Freeze | None = None) -> Freeze:
@@ -113,8 +128,9 @@ SCENARIOS = (
     node_killed,
     main_process_killed,
     interrupted,
+    two_processes,
 )
-FAULTS = SCENARIOS[1:]
+FAULTS = SCENARIOS[1:-1]
 
 
 class Ended:
@@ -181,5 +197,19 @@ def test_what_the_cluster_does_costs_no_retry(scenarios, name):
 
 def test_a_job_sees_the_gpu_that_slurm_gave_it(scenarios):
     grid = scenarios["plain"].result().grid
+    assert grid.status() == "done"
     given = re.search(r"GRES=gpu:a100:1\(IDX:(\d)\)", (grid.folder / "given").read_text())[1]
     assert f"SLURMD_NODENAME=n1, CUDA_VISIBLE_DEVICES={given}\n" in grid.log.read_text()
+
+
+def test_a_pretraining_in_two_processes_is_interrupted_and_goes_on(scenarios, undisturbed):
+    ended = scenarios["two_processes"].result()
+    assert ended.status == 0, ended.output
+    assert len(re.findall("has been submitted with SLURM jobid", ended.output)) == 1
+    assert ended.attempts == {"interrupted": 1, "failed": 0, "killed": 0}
+    assert json.loads((ended.grid.metrics.parent / "provenance.json").read_text())["processes"] == 2
+    assert ended.grid.resumed_at()[-1] >= ended.frozen.step > 0
+    # Two processes add up the same gradients in another order.
+    found, alone = pd.read_csv(ended.grid.metrics), pd.read_csv(io.BytesIO(undisturbed))
+    assert list(found["step"]) == list(alone["step"])
+    assert found["loss"].to_numpy() == pytest.approx(alone["loss"].to_numpy(), rel=0.02)

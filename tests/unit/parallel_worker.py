@@ -79,7 +79,7 @@ def main(folder: Path) -> None:
             children.append(child)
             continue
         try:
-            with parallel.joined() as processes:
+            with parallel.joined(lambda: False) as processes:
                 for name, plan in plans.items():
                     rows = run(name, plan, folder, processes)
                     if processes.first:

@@ -221,3 +221,16 @@ def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(grid):
     kept = next(results.glob("runs/imported/tiny/grpo/**/checkpoints/step_*"))
     assert json.loads((kept / "config.json").read_text(encoding="utf-8"))["model_type"] == "gpt2"
     assert AutoTokenizer.from_pretrained(kept).eos_token == "<|endoftext|>"
+
+
+def test_status_counts_the_gpus_of_this_machine_and_needs_no_lock(done, grid):
+    """`snakemake status`, on a machine with two pretend GPUs."""
+    program = grid.folder / "bin/nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'GPU 0: pretend'\necho 'GPU 1: pretend'\n", encoding="utf-8")
+    program.chmod(0o755)
+    path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    told = grid.snakemake("status", environment=path).stdout
+    assert 'Provided resources: gpu=Resource("gpu", 2)' in told
+    assert re.search(r"tg\+omi2/femto/seed0/grpo/synth-gsm/seed0 +done +2 of 2 steps", told)
+    assert re.search(r"tiny: 4 done; \d of \d evaluations done", told)
