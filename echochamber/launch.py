@@ -32,11 +32,7 @@ def main(scripts: Path) -> None:
     parser.add_argument("stage", help="which script of workflow_scripts/")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
     found = parser.parse_args()
-<<<<<<< HEAD
     frame = (["--parent", str(found.parent)] if found.parent else []) + ["--requeue"] * found.requeue
-=======
-    frame = [*(["--parent", str(found.parent)] if found.parent else []), *(["--requeue"] if found.requeue else [])]
->>>>>>> c04df9a (GPU leases; status; Slurm tests; envs against the lock file)
     command = [str(scripts / f"{found.stage}.py"), *frame, *found.arguments]
     if found.gpus <= 1:
         os.execv(sys.executable, [sys.executable, *command])
