@@ -32,6 +32,8 @@ DOMINANT = 0.9
 RESAMPLES = 200
 SIMULATED = 200
 """Runs that show the drift of finite batches."""
+KEPT = 64
+"""Curves held in memory for later runs, a few MB each."""
 SHOWN = 40
 """Batches of a trajectory that the table holds; longer runs are thinned."""
 
@@ -98,6 +100,8 @@ def predict(found: list[Case]) -> Iterator[tuple[str, list[dict], list[dict]]]:
                 s = case.settings
                 same = (id(case.start), kind, scope, s.kind, s.samples_per_prompt, s.kl)
                 curve, drawn = curves[same] = curves.get(same) or _curves(case, kind, scope)
+                if len(curves) > KEPT:
+                    del curves[next(iter(curves))]
                 key = (kind, scope, case.settings.learning_rate)
                 if fitted:
                     constants[key] = fit_time(curve, TIMES, case.clock, case.rollouts.shares)
