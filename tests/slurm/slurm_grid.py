@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -105,9 +106,13 @@ class Grid:
         saved = torch.load(self.state / "latest/state.pt", weights_only=True)
         return saved["finished"]["metrics"][-1]["step"] if "finished" in saved else saved["step"]
 
-    def resumed_at(self) -> list[int]:
-        """The steps from which the training went on, in order."""
-        return [int(step) for step in re.findall(r"going on from step (\d+)", self.log.read_text())]
+    def resumed(self) -> tuple[datetime, int] | None:
+        """When the training last went on, and from which step; None if it never stopped."""
+        found = re.search(r"(\d+):(\d+):(\d+) going on from step (\d+)", self.log.read_text())
+        if not found:
+            return None
+        hours, minutes, seconds, step = map(int, found.groups())
+        return datetime.now().replace(hour=hours, minute=minutes, second=seconds), step
 
 
 class Freeze:
@@ -117,9 +122,9 @@ class Freeze:
         owner = (grid.state / "LOCK").read_text()
         self.process = int(re.search(r"process (\d+)", owner)[1])
         os.kill(self.process, signal.SIGSTOP)
-        self.at = time.time()
+        self.hit_at = time.time()
         self.step = grid.saved_step()
-        self.unsaved_seconds = self.at - (grid.state / "latest/state.pt").stat().st_mtime
+        self.unsaved_seconds = self.hit_at - (grid.state / "latest/state.pt").stat().st_mtime
 
     def asked_to_stop(self) -> bool:
         """Whether SIGTERM waits for the process, or has ended it: Slurm wakes what it cancels."""
@@ -130,6 +135,7 @@ class Freeze:
         return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
 
     def thaw(self) -> None:
+        self.hit_at = time.time()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process, signal.SIGCONT)
 

@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pandas as pd
@@ -66,6 +67,7 @@ def node_killed(grid: Grid, cluster) -> Freeze:
     frozen = grid.freeze()
     job = grid.job()
     kill_node(cluster, "n2", [job])
+    frozen.hit_at = time.time()
     wait_for(lambda: state_of(job) == "PENDING", "Slurm does not notice that a node is gone")
     subprocess.run(["slurmd", "-N", "n2"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return frozen
@@ -177,15 +179,21 @@ def test_after_every_fault_the_metrics_are_those_of_an_undisturbed_run(scenarios
 
 
 @pytest.mark.parametrize("name", [scenario.__name__ for scenario in FAULTS])
-def test_no_fault_loses_what_was_saved(scenarios, name):
+def test_no_fault_loses_what_was_saved(scenarios, name, record_property):
+    """What was lost and how long it took is noted for docs/cluster.md: see --junitxml."""
     ended = scenarios[name].result()
+    attempts = ended.attempts
     if name == "main_process_killed":  # its job has gone on; the second one had nothing left to train
-        assert ended.attempts == {"interrupted": 0, "failed": 0, "killed": 0}
-        assert not ended.grid.resumed_at()
-    else:
-        assert ended.grid.resumed_at()[-1] >= ended.frozen.step > 0
-        lost = {"interrupted": 0, "failed": 0, "killed": 1} if name == "node_killed" else None
-        assert ended.attempts == lost or (ended.attempts["interrupted"] and not ended.attempts["killed"])
+        assert not ended.grid.resumed()
+        assert not any(attempts.values())
+        return
+    moment, step = ended.grid.resumed()
+    assert step >= ended.frozen.step > 0
+    killed = name == "node_killed"
+    assert (attempts["killed"], attempts["failed"]) == (int(killed), 0)
+    assert bool(attempts["interrupted"]) != killed
+    record_property("seconds_lost", round(ended.frozen.unsaved_seconds, 2) if killed else 0)
+    record_property("seconds_until_it_went_on", round(moment.timestamp() - ended.frozen.hit_at))
 
 
 @pytest.mark.parametrize("name", ["time_limit", "preempted_with_grace", "preempted_at_once", "node_killed"])
@@ -208,7 +216,7 @@ def test_a_pretraining_in_two_processes_is_interrupted_and_goes_on(scenarios, un
     assert len(re.findall("has been submitted with SLURM jobid", ended.output)) == 1
     assert ended.attempts == {"interrupted": 1, "failed": 0, "killed": 0}
     assert json.loads((ended.grid.metrics.parent / "provenance.json").read_text())["processes"] == 2
-    assert ended.grid.resumed_at()[-1] >= ended.frozen.step > 0
+    assert ended.grid.resumed()[1] >= ended.frozen.step > 0
     # Two processes add up the same gradients in another order.
     found, alone = pd.read_csv(ended.grid.metrics), pd.read_csv(io.BytesIO(undisturbed))
     assert list(found["step"]) == list(alone["step"])
