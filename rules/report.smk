@@ -59,7 +59,9 @@ rule plan:
         "job make_plan --spec {params.spec:q} --out {params.out:q} 2> {log:q}"
 
 
-rule status:  # without files: it may run beside a working grid
+rule status:  # without inputs and outputs: it may run beside a working grid
+    log:
+        RESULTS / "logs/status.log",
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -70,4 +72,4 @@ rule status:  # without files: it may run beside a working grid
     message:
         "Status"
     shell:
-        "script show_status --spec {params.spec:q}"
+        "script show_status --spec {params.spec:q} 2> {log:q}"
