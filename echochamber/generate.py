@@ -3,6 +3,9 @@
 Different from `transformers`' generate: a prompt is encoded once for all its samples, rows that hit the end token leave
 the batch, logits are made for the last position only, and every draw comes from the generator that is passed in: the
 same generator state gives the same completions. (No row takes the place of one that left: batches run to their end.)
+
+A batch is decoded here where shapes may change in every step, as on a CPU, and by `echochamber.fixed_shapes` where the
+device can record a step and play it back.
 """
 
 from __future__ import annotations
@@ -16,12 +19,16 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
+from echochamber.draw import draw, uniforms
+from echochamber.fixed_shapes import FixedShapes
 from echochamber.forward import LanguageModel
 from echochamber.olmo_decoder import OlmoDecoder, applies_to
 from echochamber.settings import Sampling
 
 MOST_ROWS = 1024
 CACHE_BYTES = 2**29
+STEPS_BETWEEN_LOOKS = 8
+"""On a GPU: how often the host asks how many rows are alive, which makes it wait for the device."""
 
 
 @dataclass
@@ -51,6 +58,7 @@ def generate(
     pad: int,
     generator: torch.Generator,
     max_rows: int | None = None,
+    fixed_shapes: bool | None = None,
 ) -> Completions:
     """`samples` completions of every prompt.
 
@@ -60,10 +68,14 @@ def generate(
         generator: on the CPU; all randomness comes from it.
         max_rows: completions decoded at once (default: as many as memory allows, see `rows_at_once`). Another value
             draws other samples.
+        fixed_shapes: decode in steps that a GPU can record (default: on a GPU, where the architecture allows it).
+            Rows leave the batch at other times, so that it draws other samples.
     """
     if any(len(prompt) == 0 for prompt in prompts):
         raise ValueError("prompts: found an empty one, allowed: at least one token each")
     model = model if isinstance(model, LanguageModel) else LanguageModel(model)
+    if fixed_shapes and not model.full_attention:
+        raise ValueError(f"fixed_shapes: found True with {model.config.model_type}, allowed: full attention")
     was_training = model.model.training
     model.model.eval()
     longest = max(map(len, prompts)) + sampling.max_new_tokens
@@ -72,10 +84,21 @@ def generate(
     by_length = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     waiting = [(number, number * samples + sample) for number in by_length for sample in range(samples)]
     record = _Record(len(waiting), sampling.max_new_tokens, model.device)
-    max_rows = max_rows or rows_at_once(model, longest)
+    max_rows = min(max_rows or rows_at_once(model, longest), len(waiting))
+    generator = None if greedy else generator
+    fixed = None
+    if fixed_shapes is None:
+        fixed_shapes = model.device.type == "cuda" and model.full_attention
+    if fixed_shapes:
+        step = decoder.states if decoder else None
+        fixed = FixedShapes(model, step, record, sampling, eos, generator, max_rows, longest, STEPS_BETWEEN_LOOKS)
     while waiting:
-        batch, waiting = waiting[:max_rows], waiting[max_rows:]
-        _decode(model, decoder, prompts, batch, sampling, greedy, eos, pad, generator, record)
+        chosen, waiting = waiting[:max_rows], waiting[max_rows:]
+        batch = _encode(model, prompts, chosen, pad)
+        if fixed:
+            fixed.decode(*batch)
+        else:
+            _decode(model, decoder, *batch, sampling, eos, generator, record)
     model.model.train(was_training)
     return record.completions(prompts, eos)
 
@@ -89,7 +112,8 @@ def rows_at_once(model: LanguageModel, tokens: int) -> int:
     config = model.config
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    row = 2 * config.num_hidden_layers * heads * width * tokens * 4
+    size = 2 if model.device.type == "cuda" and torch.is_autocast_enabled("cuda") else 4  # bytes a number
+    row = 2 * config.num_hidden_layers * heads * width * tokens * size
     free = torch.cuda.mem_get_info(model.device)[0] // 2 if model.device.type == "cuda" else CACHE_BYTES
     return max(1, min(MOST_ROWS, free // row))
 
@@ -102,10 +126,10 @@ class _Record:
         self.logprobs = torch.zeros(tokens, completions, device=device)
         self.entropy = torch.zeros(tokens, completions, device=device)
 
-    def add(self, step: int, places: Tensor, tokens: Tensor, logprobs: Tensor, entropy: Tensor) -> None:
-        self.tokens[step].index_copy_(0, places, tokens)
-        self.logprobs[step].index_copy_(0, places, logprobs)
-        self.entropy[step].index_copy_(0, places, entropy)
+    def add(self, step: int | Tensor, places: Tensor, tokens: Tensor, logprobs: Tensor, entropy: Tensor) -> None:
+        self.tokens[step, places] = tokens
+        self.logprobs[step, places] = logprobs
+        self.entropy[step, places] = entropy
 
     def completions(self, prompts: list[list[int]], eos: int) -> Completions:
         ended = self.tokens == eos
@@ -123,28 +147,42 @@ class _Record:
         )
 
 
-def _decode(model, decoder, prompts, batch, sampling, greedy, eos, pad, generator, record) -> None:
-    """Decode `batch`, a list of (number of the prompt, place in the record), to the end."""
+def _encode(model, prompts, batch, pad) -> tuple[Tensor, Tensor, Cache, Tensor, Tensor]:
+    """Encode the prompts of `batch`, a list of (number of the prompt, place in the record), each once.
+
+    Returns:
+        of each prompt, the states of its last token, its padding mask, its keys and values; of each row, the number of
+        its prompt among these, and its place in the record.
+    """
     distinct = list(dict.fromkeys(number for number, _ in batch))
     row_of = {number: row for row, number in enumerate(distinct)}
     owner = torch.tensor([row_of[number] for number, _ in batch], device=model.device)
     places = torch.tensor([place for _, place in batch], device=model.device)
     cache = _cache(model)
     states, prompt_mask = model.encode_prompts([prompts[number] for number in distinct], pad, cache)
+    return states, prompt_mask, cache, owner, places
+
+
+def _decode(model, decoder, states, prompt_mask, cache, owner, places, sampling, eos, generator, record) -> None:
+    """Decode a batch to its end; greedily without a generator."""
     states, prompt_mask = states[owner], prompt_mask[owner]
     cache.batch_select_indices(owner)
     positions = prompt_mask.sum(1)
     mask = _DecodingMask(model, prompt_mask, sampling.max_new_tokens)
     alive = torch.ones(len(places), dtype=torch.bool, device=model.device)
+    look = 1 if model.device.type == "cpu" else STEPS_BETWEEN_LOOKS
     wasted = 0
     for step in range(sampling.max_new_tokens):
+        if generator and step % look == 0:
+            uniform = uniforms(look, len(places), generator, model.device)
         logits = model.logits(states, sampling.temperature)
-        tokens, logprobs, entropy = draw(logits, top_p=sampling.top_p, greedy=greedy, generator=generator)
+        numbers = uniform[step % look] if generator else None
+        tokens, logprobs, entropy = draw(logits, top_p=sampling.top_p, uniform=numbers)
         record.add(step, places, tokens, logprobs, entropy)
         alive = alive & (tokens != eos)
         if step + 1 == sampling.max_new_tokens:
             return
-        if step % (1 if model.device.type == "cpu" else 8) == 0:  # a look at the device makes it wait
+        if step % look == look - 1:  # a look at the device makes it wait
             living = int(alive.sum())
             if not living:
                 return
@@ -185,49 +223,6 @@ class _DecodingMask:
 
     def select(self, rows: Tensor) -> None:
         self.mask = self.mask.index_select(0, rows)
-
-
-def draw(
-    logits: Tensor, *, top_p: float, greedy: bool = False, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One token a row.
-
-    Args:
-        logits: (rows, vocabulary), float32, divided by the temperature.
-
-    Returns:
-        tokens (rows,), their log-probabilities before top_p, and the entropies, in nats.
-    """
-    logprobs = torch.log_softmax(logits, -1)
-    probabilities = logprobs.exp()
-    entropy = -(probabilities * logprobs.clamp(min=-1e9)).sum(-1)  # a token ruled out adds 0, not 0 times infinity
-    if greedy:
-        tokens = logits.argmax(-1)
-    else:
-        # One uniform number a row, looked up in the cumulated probabilities: exact in float64, and one draw a row.
-        uniform = torch.rand(len(logits), 1, dtype=torch.float64, generator=generator).to(logits.device)
-        if top_p < 1:
-            probabilities, order = _nucleus(probabilities, top_p)
-        cumulated = probabilities.double().cumsum(-1)
-        picked = torch.searchsorted(cumulated, uniform * cumulated[:, -1:], right=True)
-        tokens = (picked if top_p == 1 else order.gather(1, picked))[:, 0]
-    return tokens, logprobs.gather(1, tokens[:, None])[:, 0], entropy
-
-
-def _nucleus(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
-    """The fewest most likely tokens that hold `top_p` together, most likely first (Holtzman et al. 2020, section 3.1).
-
-    Returns:
-        their probabilities, 0 beyond the nucleus, and the tokens: (rows, candidates).
-    """
-    vocabulary = probabilities.shape[1]
-    candidates = min(32, vocabulary)
-    while True:  # few tokens hold most of the mass: sorting the whole vocabulary is rarely needed
-        top, order = probabilities.topk(candidates, dim=-1)
-        before = top.double().cumsum(-1) - top
-        if candidates == vocabulary or bool((before[:, -1] >= top_p).all()):
-            return torch.where(before < top_p, top, 0.0), order
-        candidates = min(8 * candidates, vocabulary)
 
 
 def _cache(model: LanguageModel) -> Cache:

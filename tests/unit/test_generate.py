@@ -8,8 +8,9 @@ import torch
 from rl_toys import EOS, PAD, plain_logprobs, ragged_prompts, tiny_model
 from transformers import TopPLogitsWarper
 
+from echochamber.draw import draw, uniforms
 from echochamber.forward import LanguageModel, completion_logprobs
-from echochamber.generate import draw, generate, rows_at_once
+from echochamber.generate import generate, rows_at_once
 from echochamber.settings import Sampling
 
 ARCHITECTURES = ["olmo", "llama", "gpt_neox", "mistral"]
@@ -149,15 +150,19 @@ def test_samples_of_two_tokens_have_the_enumerated_frequencies(temperature, top_
 
 def test_top_p_draws_from_the_nucleus_of_transformers():
     generator = torch.Generator().manual_seed(0)
+
+    def numbers(rows):
+        return uniforms(1, rows, generator, torch.device("cpu"))[0]
+
     logits = 3 * torch.randn(64, 300, generator=generator)
     logits[0] = 0.0  # flat: the nucleus is wider than the candidates that are looked at first
     for top_p in (0.2, 0.5, 0.9):
         allowed = TopPLogitsWarper(top_p)(None, logits).isfinite()
         for _ in range(20):
-            tokens, _, _ = draw(logits, top_p=top_p, generator=generator)
+            tokens, _, _ = draw(logits, top_p=top_p, uniform=numbers(64))
             assert allowed[1:].gather(1, tokens[1:, None]).all()
     flat = logits[:1].expand(2000, 300)
-    tokens, _, _ = draw(flat, top_p=0.5, generator=generator)
+    tokens, _, _ = draw(flat, top_p=0.5, uniform=numbers(2000))
     assert 140 <= len(set(tokens.tolist())) <= 151
 
 
@@ -165,7 +170,8 @@ def test_draws_never_hit_a_token_without_probability():
     logits = torch.full((4096, 50), -float("inf"))
     logits[:, 7] = 0.0
     logits[:, 49] = -3.0
-    tokens, logprobs, entropy = draw(logits, top_p=1.0, generator=torch.Generator().manual_seed(1))
+    uniform = torch.rand(4096, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    tokens, logprobs, entropy = draw(logits, top_p=1.0, uniform=uniform)
     assert set(tokens.tolist()) == {7, 49}
     assert torch.isfinite(logprobs).all()
     assert torch.isfinite(entropy).all()
