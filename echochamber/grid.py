@@ -25,7 +25,7 @@ from echochamber.stages import VERSIONS
 
 Spec = dict[str, Any]
 
-PLACEMENT = ("gpus", "nodes")
+PLACEMENT = ("gpus",)
 """Settings of a scale that say where its pretraining runs, and change no result."""
 
 

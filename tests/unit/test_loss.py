@@ -1,5 +1,6 @@
 """The loss against plain cross-entropy and against sums written out; how much of the logits exists at a time."""
 
+import functools
 import math
 
 import pytest
@@ -67,6 +68,20 @@ def test_no_more_logits_exist_than_asked_for():
     with Largest() as plain:
         F.cross_entropy(F.linear(states, weight), labels, reduction="sum").backward()
     assert (chunked.elements, plain.elements) == (20_000, 100_000)
+
+
+def test_compiled_layers_and_loss_give_the_same(monkeypatch):
+    """Traced whole, without a break; the compiler behind it is torch's own concern."""
+    compiled = functools.partial(torch.compile, backend="aot_eager", fullgraph=True)
+    model = models.build(SCALE, vocabulary=50, context=16, eos=2, pad=1, seed=0)
+    rows = packed(DOCUMENTS, 9)
+    plain = NextTokenLoss(model)(*rows, torch.tensor(6))
+    expected = torch.autograd.grad(plain, list(model.parameters()))
+    monkeypatch.setattr(torch, "compile", compiled)
+    found = NextTokenLoss(model, compile=True)(*rows, torch.tensor(6))
+    assert found.item() == pytest.approx(plain.item(), rel=1e-6)
+    for one, other in zip(torch.autograd.grad(found, list(model.parameters())), expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
 
 
 def packed(rows: list[list[list[int]]], length: int) -> Rows:
