@@ -77,6 +77,28 @@ def training_flops_per_token(model: torch.nn.Module, sequence_length: int) -> fl
     return 6.0 * (parameters(model) - looked_up) + 12.0 * c.num_hidden_layers * c.hidden_size * sequence_length
 
 
+def decoding_bytes_per_step(model: torch.nn.Module, *, rows: int, tokens: float, bytes_per_number: int) -> float:
+    """What decoding one token for each of `rows` has to read: every matrix once, and every row's keys and values.
+
+    No decoder is faster than these bytes over the memory's bandwidth. An input embedding that is not tied to the output
+    is looked up, not read.
+
+    Args:
+        tokens: mean length of a row so far, prompt included.
+        bytes_per_number: 2 in bf16, 4 in fp32.
+    """
+    c = model.config
+    looked_up = 0 if c.tie_word_embeddings else c.vocab_size * c.hidden_size
+    key_value_width = c.hidden_size // c.num_attention_heads * c.num_key_value_heads
+    cache = rows * tokens * 2 * c.num_hidden_layers * key_value_width
+    return bytes_per_number * (parameters(model) - looked_up + cache)
+
+
+def share_of_decoding_limit(tokens_per_second: float, rows: int, bytes_per_step: float, bandwidth: float) -> float:
+    """Measured speed over that of a decoder which only reads `bytes_per_step`, at `bandwidth` bytes per second."""
+    return tokens_per_second / (rows * bandwidth / bytes_per_step)
+
+
 def find(place: dict[str, Any]) -> Path:
     """The folder of one model, from a spec's {"checkpoints": folder, "step": N or "last"} or, for one that the grid did
     not train, {"model": folder or repository, "revision": its, "data": folder of downloads}."""

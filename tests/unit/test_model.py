@@ -26,6 +26,17 @@ def test_parameter_counts_are_the_papers(name):
     assert models.parameters(model) == parameters
 
 
+def test_decoding_bytes_by_hand():
+    """150M, bf16: twelve layers of 4 x 768^2 + 3 x 768 x 3072 and an output matrix of 32,000 x 768 are 137,822,208
+    numbers; each token of a row has 2 x 12 x 768 numbers of keys and values, 36,864 bytes."""
+    scale, _ = PAPER["150m"]
+    with torch.device("meta"):
+        model = models.OlmoForCausalLM(models.config(scale, vocabulary=32_000, context=2048, eos=2, pad=1))
+    read = models.decoding_bytes_per_step(model, rows=512, tokens=300, bytes_per_number=2)
+    assert read == 2 * 137_822_208 + 512 * 300 * 36_864
+    assert models.share_of_decoding_limit(50.0, 10, 2e9, 2e10) == pytest.approx(0.5)  # 10 steps a second, 5 made
+
+
 def test_training_flops_by_hand():
     """150M, one token at 2048: 6 (162,398,208 - 32,000 * 768) + 12 * 12 * 768 * 2048."""
     scale, parameters = PAPER["150m"]

@@ -1,0 +1,180 @@
+"""RL on a GPU: decoding against the memory's bandwidth, seconds per RL step, peak memory. The last line is JSON.
+
+    python benchmarks/gpu_rl.py [--prompts 64 --samples 8 --new-tokens 512 --rounds 3]     needs a CUDA device
+    python benchmarks/gpu_rl.py --tiny                                                     any device: does it run?
+
+The paper's 150M model with fresh weights, in bf16 (--tiny: a toy). When decoding is measured no token ends a completion,
+so that all have the same length; in RL steps a model that has learned nothing hardly ever ends one, so that nearly all
+run to the limit: the most expensive step there is. Rewards are random, so that groups are informative. The bandwidth
+that the limit is made of is measured beside it, by copying memory. Recorded decoding steps are compared with the same
+steps run kernel by kernel: in speed and, greedily in fp32, in tokens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from workload import machine, report
+
+from echochamber import device as devices
+from echochamber import fixed_shapes, model
+from echochamber.corpora import synthetic
+from echochamber.forward import LanguageModel
+from echochamber.generate import generate
+from echochamber.rl.policy_gradient import Trainer
+from echochamber.rl.rollout import encode_questions, end_and_padding
+from echochamber.settings import PolicyGradient, Sampling, Scale, SyntheticQuestions
+from echochamber.tokens import train_bpe
+
+PAPER = Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000
+TINY = Scale(width=64, layers=2, heads=2, intermediate=256), 512
+ALGORITHMS = {
+    "grpo": {"place": "loss", "estimator": "k3", "coefficient": 1e-3},
+    "ppo": {"place": "reward", "estimator": "k1", "coefficient": 1e-3},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, value in {"prompts": 64, "samples": 8, "new-tokens": 512, "micro-batch": 64, "rounds": 3}.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--tiny", action="store_true", help="a toy on any device: shows that it runs, measures nothing")
+    found = parser.parse_args()
+    device = devices.pick()
+    if device.type != "cuda" and not found.tiny:
+        sys.exit(f"gpu_rl: found the device {devices.name(device)}, allowed: a CUDA device, or --tiny")
+    scale, vocabulary = TINY if found.tiny else PAPER
+    asked = SyntheticQuestions(kind="synthetic", train=found.prompts, test=1, seed=1)
+    questions = synthetic.questions(asked, "gpu", "train")
+    tokenizer = train_bpe([question.question for question in questions], min(512, vocabulary))
+    eos, pad = end_and_padding(tokenizer)
+    context = 128 + found.new_tokens
+    base = model.build(scale, vocabulary=vocabulary, context=context, eos=eos, pad=pad, seed=0).to(device)
+    prompts = encode_questions(tokenizer, questions)
+    result = {
+        "benchmark": "gpu_rl",
+        "tiny": found.tiny,
+        "completions": found.prompts * found.samples,
+        "new_tokens": found.new_tokens,
+        "prompt_tokens_mean": sum(map(len, prompts)) / len(prompts),
+        "decoding": decoding(found, base, prompts, pad, device),
+        "rl_step": {kind: rl_step(found, kind, base, tokenizer, questions, prompts, device) for kind in ALGORITHMS},
+        **machine(base, torch.get_num_threads()),
+    }
+    report(result)
+
+
+def decoding(found: argparse.Namespace, base, prompts: list[list[int]], pad: int, device: torch.device) -> dict:
+    """Tokens per second, recorded and not, and the share of what the memory's bandwidth allows."""
+    language_model = LanguageModel(base.eval())
+    rows = found.prompts * found.samples
+
+    def decode(greedy: bool = False, new_tokens: int = found.new_tokens):
+        return generate(
+            language_model,
+            prompts,
+            samples=1 if greedy else found.samples,
+            sampling=Sampling(temperature=1.0, max_new_tokens=new_tokens),
+            greedy=greedy,
+            eos=-1,
+            pad=pad,
+            generator=torch.Generator().manual_seed(0),
+            max_rows=rows,
+            fixed_shapes=True,
+        )
+
+    recorded = decode(greedy=True, new_tokens=32).completions
+    with kernel_by_kernel():
+        same = decode(greedy=True, new_tokens=32).completions == recorded
+    reset_peak(device)
+    with devices.autocast(device, "bf16"):
+        seconds = best(decode, found.rounds, device)
+        peak = devices.peak_bytes(device)
+        with kernel_by_kernel():
+            unrecorded = best(decode, found.rounds, device)
+    mean = sum(map(len, prompts)) / len(prompts) + found.new_tokens / 2
+    read = model.decoding_bytes_per_step(base, rows=rows, tokens=mean, bytes_per_number=2)
+    speed, bandwidth = rows * found.new_tokens / seconds, memory_bandwidth(device, 2**30 if not found.tiny else 2**24)
+    return {
+        "recorded_equals_unrecorded": same,
+        "tokens_per_second": speed,
+        "tokens_per_second_unrecorded": rows * found.new_tokens / unrecorded,
+        "bytes_read_per_step": read,
+        "bandwidth_bytes_per_second": bandwidth,
+        "share_of_bandwidth_limit": model.share_of_decoding_limit(speed, rows, read, bandwidth),
+        "peak_bytes": peak,
+    }
+
+
+def rl_step(found: argparse.Namespace, kind: str, base, tokenizer, questions, prompts, device: torch.device) -> dict:
+    """Seconds of a whole step and of its parts, and the most memory that was held."""
+    settings = PolicyGradient(
+        kind=kind,
+        passes=1000,
+        prompts_per_batch=found.prompts,
+        samples_per_prompt=found.samples,
+        sampling={"temperature": 1.0, "max_new_tokens": found.new_tokens},
+        update_batch=min(64, found.prompts * found.samples),
+        micro_batch=found.micro_batch,
+        kl=ALGORITHMS[kind],
+        reward="random",
+    )
+    trainer = Trainer(settings, base, tokenizer, len(questions), 0, device)
+    golds = [question.answer for question in questions]
+    reset_peak(device)
+    timings = []
+
+    def step():
+        row, timing = trainer.step(len(timings) + 1, prompts, golds)
+        timings.append(timing | {"completion_tokens_mean": row["completion_tokens_mean"]})
+
+    seconds = best(step, found.rounds, device)
+    kept = ("seconds_generate", "seconds_verify", "seconds_update", "completion_tokens_mean")
+    return {"seconds": seconds, "peak_bytes": devices.peak_bytes(device)} | {name: timings[-1][name] for name in kept}
+
+
+class kernel_by_kernel:
+    """Nothing is recorded inside."""
+
+    def __enter__(self) -> None:
+        self.run = fixed_shapes.Graphs.run
+        fixed_shapes.Graphs.run = lambda graphs, shape, step: step()
+
+    def __exit__(self, *_) -> None:
+        fixed_shapes.Graphs.run = self.run
+
+
+def best(run: Callable[[], object], rounds: int, device: torch.device) -> float:
+    """Seconds of the fastest round; one more before them warms up."""
+    seconds = []
+    for _ in range(rounds + 1):
+        synchronise(device)
+        started = time.perf_counter()
+        run()
+        synchronise(device)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:])
+
+
+def memory_bandwidth(device: torch.device, size: int) -> float:
+    """Bytes per second, read and written, of a copy of `size` bytes."""
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * size / best(lambda: target.copy_(source), 10, device)
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+main()
