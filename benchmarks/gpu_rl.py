@@ -3,7 +3,7 @@
     python benchmarks/gpu_rl.py [--prompts 64 --samples 8 --new-tokens 512 --rounds 3]     needs a CUDA device
     python benchmarks/gpu_rl.py --tiny                                                     any device: does it run?
 
-The paper's 150M model with fresh weights, in bf16 (--tiny: a toy). When decoding is measured no token ends a completion,
+The paper's 150M model with fresh weights, in bf16 (--tiny: a toy). In the measurement of decoding no token ends a row,
 so that all have the same length; in RL steps a model that has learned nothing hardly ever ends one, so that nearly all
 run to the limit: the most expensive step there is. Rewards are random, so that groups are informative. The bandwidth
 that the limit is made of is measured beside it, by copying memory. Recorded decoding steps are compared with the same

@@ -30,12 +30,12 @@ def sample(model, prompts, *, seed=0, samples=4, greedy=False, max_rows=None, eo
     )
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+@pytest.mark.parametrize(("temperature", "top_p"), [(0.2, 1.0), (0.5, 1.0), (1.0, 1.0), (1.7, 1.0), (4.0, 0.6)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_sampler_trainer_and_a_plain_pass_agree(architecture, temperature):
+def test_sampler_trainer_and_a_plain_pass_agree(architecture, temperature, top_p):
     model = tiny_model(architecture)
     prompts = ragged_prompts(7)
-    drawn = sample(model, prompts, temperature=temperature, max_rows=10)
+    drawn = sample(model, prompts, temperature=temperature, top_p=top_p, max_rows=10)
     lengths = {len(ids) for ids in drawn.completions}
     assert len(lengths) > 3
     assert 0 < sum(drawn.finished) < 28

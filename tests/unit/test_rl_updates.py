@@ -1,6 +1,7 @@
 """The updates on a rollout batch: what the losses feed on, what they must not touch, what is never computed."""
 
 import math
+import weakref
 
 import pytest
 import torch
@@ -18,6 +19,8 @@ from rl_trainers import (
     trainer_and_batch,
     weights_of,
 )
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from echochamber.rl import policy_gradient, rollout
 
@@ -193,3 +196,64 @@ def test_several_passes_over_a_batch():
     assert len({tuple(plan[0].rows) for plan in plans}) == 3
     row = trainer.learn(1, drawn)
     assert row["approx_kl"] > 0
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+class Memory(TorchDispatchMode):
+    """Bytes of all tensors that were made inside and are alive, and the most there were."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.peak = 0
+        self.known = set()
+        self.vocabulary_rows = []
+        """Rows of every tensor as wide as the vocabulary."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        result = function(*arguments, **(keywords or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self.see(tensor)
+        return result
+
+    def see(self, tensor):
+        if tensor.ndim > 1 and tensor.shape[-1] == 24:
+            self.vocabulary_rows.append(tensor.numel() // 24)
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key in self.known:
+            return
+        self.known.add(key)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self.forget, key, size)
+
+    def forget(self, key, size):
+        self.known.discard(key)
+        self.now -= size
+
+
+def measured_update(kind, groups, micro_batch):
+    """A rollout batch of `groups` prompts and one update on all of it: the peak, and the rows of logits."""
+    trainer, drawn = trainer_and_batch(
+        kind=kind, kl=KL_IN_LOSS, prompts_per_batch=groups, update_batch=4 * groups, micro_batch=micro_batch
+    )
+    trainer.learn(1, drawn)  # the optimiser's state is there from then on
+    with Memory() as memory:
+        trainer.learn(2, drawn)
+    return memory, drawn
+
+
+@pytest.mark.parametrize("kind", ["ppo", "grpo"])
+def test_the_peak_of_an_update_follows_the_micro_batch_and_not_the_rollout_batch(kind):
+    small = measured_update(kind, 4, 4)[0].peak
+    assert measured_update(kind, 12, 4)[0].peak < 1.3 * small
+    assert measured_update(kind, 12, 48)[0].peak > 2.5 * small
+
+
+def test_logits_are_never_made_for_the_prompt():
+    memory, drawn = measured_update("grpo", 6, 24)
+    tokens = sum(map(len, drawn.completions))
+    assert max(memory.vocabulary_rows) == tokens
