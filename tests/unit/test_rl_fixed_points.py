@@ -21,7 +21,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import brentq
+from scipy.optimize import brentq, root
 from scipy.stats import binom
 
 from echochamber.rl import advantages as adv
@@ -221,6 +221,48 @@ def test_the_fixed_points_differ():
     ]
     for one, other in itertools.combinations(points, 2):
         assert np.abs(one - other).max() > 0.01
+
+
+def stationary(ref, reward, b, slope, start):
+    """A softmax whose expected gradient is 0: sum_j pi_j (b slope_j - reward_j) (1[i = j] - pi_i) = 0 for every i.
+
+    Where no pi_i is 0 that says that b slope_i - reward_i is the same for every i.
+
+    Args:
+        slope: derivative of the penalty by log pi, a function of pi and ref.
+    """
+
+    def policy(logits):
+        weights = np.exp(np.append(logits, 0.0) - max(logits.max(), 0.0))
+        return weights / weights.sum()
+
+    def gradient(logits):
+        pull = b * slope(policy(logits), ref) - reward
+        return pull[:-1] - pull[-1]
+
+    pi = policy(root(gradient, start, tol=1e-12).x)
+    pull = pi * (b * slope(pi, ref) - reward)
+    assert np.abs(pull - pi * pull.sum()).max() < 1e-9
+    return pi
+
+
+SLOPES = {"k2": lambda pi, ref: np.log(pi / ref), "k3": lambda pi, ref: 1 - ref / pi}
+
+
+@pytest.mark.parametrize("coefficient", COEFFICIENTS)
+@pytest.mark.parametrize(("estimator", "single"), [("k2", tilted), ("k3", k3_fixed_point)])
+def test_per_token_fixed_points_solve_the_stationarity_equations(estimator, single, coefficient):
+    """Found by a root finder from several starts, without the closed forms: answers first, then formats by accuracy."""
+    rng = np.random.default_rng(0)
+    slope, right = SLOPES[estimator], np.array([0.0, 1.0])
+    for _ in range(3):
+        starts = np.log(REF_ANSWER[:, :1] / REF_ANSWER[:, 1:]) + rng.normal(0, 0.5, (FORMATS, 1))
+        pairs = zip(REF_ANSWER, starts, strict=True)
+        answers = np.stack([stationary(ref, right, coefficient, slope, start) for ref, start in pairs])
+        near = np.log(REF_FORMAT[:-1] / REF_FORMAT[-1]) + rng.normal(0, 0.3, FORMATS - 1)
+        formats = stationary(REF_FORMAT, answers[:, 1], coefficient, slope, near)
+        found = (formats[:, None] * answers).ravel()
+        assert np.abs(found - token_level(single, coefficient)).max() < 1e-8
 
 
 def test_closed_form_of_t1():

@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 
+import pandas as pd
 import pytest
 import torch
 from rl_toys import MemoryState, tiny_model
@@ -14,8 +15,10 @@ from rl_trainers import (
     NO_KL,
     judge,  # noqa: F401
     run,
+    trainer_and_batch,
 )
 
+from echochamber import files
 from echochamber.job import Interrupted, UserError
 from echochamber.rl import run as frame
 from echochamber.settings import FORMATS
@@ -57,12 +60,15 @@ def test_the_first_row_tells_of_the_base_model():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_same_seed_same_run_other_seed_another(kind):
+def test_same_seed_same_metrics_csv_other_seed_another(kind, tmp_path):
     kl = KL_IN_LOSS if kind == "grpo" else KL_IN_REWARD
     (first, weights), (again, weights_again), (other, _) = (run(seed, kind=kind, kl=kl) for seed in (1, 1, 2))
-    assert first == again
+    written = []
+    for number, rows in enumerate((first, again, other)):
+        files.write_csv(tmp_path / f"{number}.csv", pd.DataFrame(rows))
+        written.append((tmp_path / f"{number}.csv").read_bytes())
+    assert written[0] == written[1] != written[2]
     assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
-    assert first != other
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -160,3 +166,16 @@ def test_a_diverged_kl_stops_the_run_and_its_policy_is_not_called_good(monkeypat
     assert kl > 0.3
     assert step > 2
     assert good == step - 2
+
+
+def test_the_critic_begins_as_a_copy_of_the_policy_that_says_0_and_learns_at_its_own_rate():
+    trainer, drawn = trainer_and_batch(kind="ppo", kl=KL_IN_REWARD, critic_learning_rate=7e-3, warmup=0.0)
+    policy, body = (model.state_dict() for model in (trainer.policy.model.base_model, trainer.critic.model.base_model))
+    assert all(torch.equal(policy[name], body[name]) for name in policy)
+    assert all(policy[name].data_ptr() != body[name].data_ptr() for name in policy)
+    assert not trainer.critic.values(drawn.prompts[:3], drawn.completions[:3], 1).any()
+    trainer._set_learning_rates(0)
+    assert {group["lr"] for group in trainer.critic_optimizer.param_groups} == {7e-3}
+    assert {group["lr"] for group in trainer.optimizer.param_groups} == {3e-3}
+    trainer.learn(1, drawn)
+    assert any(not torch.equal(policy[name], body[name]) for name in policy)

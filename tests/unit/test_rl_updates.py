@@ -138,6 +138,24 @@ def test_groups_without_information_cost_nothing_and_change_nothing(monkeypatch)
     assert close(found[0], found[1], 1e-5)
 
 
+def test_groups_without_information_cost_one_pass_of_the_reference_at_most():
+    """No pass of the policy and no backward pass: the reference's, for the column `kl`, keeps no gradient."""
+    trainer, drawn = trainer_and_batch(kind="grpo", kl=NO_KL, update_batch=12)
+    informative = rollout.informative_groups(drawn.scores).repeat_interleave(4).tolist()
+    passes, original = [], trainer._logprobs
+
+    def spy(model, drawn, rows):
+        result = original(model, drawn, rows)
+        passes.extend((row, model is trainer.policy, result[0].requires_grad) for row in rows)
+        return result
+
+    trainer._logprobs = spy
+    trainer.learn(1, drawn)
+    silent = sorted(row for row, wanted in enumerate(informative) if not wanted)
+    assert silent
+    assert sorted(seen for seen in passes if not informative[seen[0]]) == [(row, False, False) for row in silent]
+
+
 def test_a_batch_without_any_information_leaves_the_weights():
     trainer, drawn = trainer_and_batch(kind="grpo", kl=NO_KL)
     drawn.scores = torch.ones_like(drawn.scores)
