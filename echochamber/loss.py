@@ -20,6 +20,9 @@ from echochamber.mixture import IGNORED
 LOGITS_AT_ONCE = {"cpu": 2**18, "cuda": 2**26}
 """By the kind of device: on a CPU they stay in its cache, on a GPU they are enough to keep it busy."""
 
+POSITIONS_AT_ONCE = 512
+"""At least: each chunk adds to the gradient of the whole output matrix, which is to stay a small part of its work."""
+
 
 class NextTokenLoss(torch.nn.Module):
     """A causal language model whose forward pass is its loss: what DDP and FSDP wrap."""
@@ -124,9 +127,12 @@ def chunked_cross_entropy(
         states: (positions, width).
         weight: (vocabulary, width).
         labels: (positions,), -100 where there is no loss.
-        logits_at_once: upper limit on the logits that exist at any time; none: `LOGITS_AT_ONCE`.
+        logits_at_once: upper limit on the logits that exist at any time; none: `LOGITS_AT_ONCE`, or those of
+            `POSITIONS_AT_ONCE` if they are more.
     """
-    rows = max(1, (logits_at_once or LOGITS_AT_ONCE.get(states.device.type, 2**22)) // len(weight))
+    if logits_at_once is None:
+        logits_at_once = max(LOGITS_AT_ONCE.get(states.device.type, 0), POSITIONS_AT_ONCE * len(weight))
+    rows = max(1, logits_at_once // len(weight))
     if torch.is_grad_enabled():
         return _ChunkedCrossEntropy.apply(states, weight, labels, rows, parts)
     chunks = zip(states.split(rows), labels.split(rows), strict=True)
