@@ -17,6 +17,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from echochamber.generate import generate
+from echochamber.settings import Sampling
 from echochamber.verify.verdict import Verdict
 
 EOS, PAD = 2, 1
@@ -58,6 +60,21 @@ def ragged_prompts(count: int, vocabulary: int = 40, seed: int = 0, longest: int
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, longest + 1, (count,), generator=generator).tolist()
     return [torch.randint(3, vocabulary, (n,), generator=generator).tolist() for n in lengths]
+
+
+def sample(model, prompts, *, seed=0, samples=4, greedy=False, max_rows=None, eos=EOS, fixed=None, **sampling):
+    return generate(
+        model,
+        prompts,
+        samples=samples,
+        sampling=Sampling(**({"temperature": 1.0, "max_new_tokens": 24} | sampling)),
+        greedy=greedy,
+        eos=eos,
+        pad=PAD,
+        generator=torch.Generator().manual_seed(seed),
+        max_rows=max_rows,
+        fixed_shapes=fixed,
+    )
 
 
 @torch.no_grad()

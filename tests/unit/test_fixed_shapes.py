@@ -4,32 +4,20 @@ import itertools
 import logging
 
 import pytest
+import rl_toys
 import torch
 from rl_toys import EOS, PAD, plain_logprobs, ragged_prompts, tiny_model
 
 from echochamber import fixed_shapes
 from echochamber.draw import uniforms
 from echochamber.fixed_shapes import Graphs
-from echochamber.generate import generate
-from echochamber.settings import Sampling
 
 CPU = torch.device("cpu")
 ARCHITECTURES = ["olmo", "llama", "gpt_neox"]
 
 
-def sample(model, prompts, *, fixed=True, seed=0, samples=4, greedy=False, max_rows=None, eos=EOS, **sampling):
-    return generate(
-        model,
-        prompts,
-        samples=samples,
-        sampling=Sampling(**({"temperature": 1.0, "max_new_tokens": 24} | sampling)),
-        greedy=greedy,
-        eos=eos,
-        pad=PAD,
-        generator=torch.Generator().manual_seed(seed),
-        max_rows=max_rows,
-        fixed_shapes=fixed,
-    )
+def sample(model, prompts, *, fixed=True, **more):
+    return rl_toys.sample(model, prompts, fixed=fixed, **more)
 
 
 def assert_equal(one, other):

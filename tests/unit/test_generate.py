@@ -5,29 +5,14 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from rl_toys import EOS, PAD, plain_logprobs, ragged_prompts, tiny_model
+from rl_toys import EOS, PAD, plain_logprobs, ragged_prompts, sample, tiny_model
 from transformers import TopPLogitsWarper
 
 from echochamber.draw import draw, uniforms
 from echochamber.forward import LanguageModel, completion_logprobs
-from echochamber.generate import generate, rows_at_once
-from echochamber.settings import Sampling
+from echochamber.generate import rows_at_once
 
 ARCHITECTURES = ["olmo", "llama", "gpt_neox", "mistral"]
-
-
-def sample(model, prompts, *, seed=0, samples=4, greedy=False, max_rows=None, eos=EOS, **sampling):
-    return generate(
-        model,
-        prompts,
-        samples=samples,
-        sampling=Sampling(**({"temperature": 1.0, "max_new_tokens": 24} | sampling)),
-        greedy=greedy,
-        eos=eos,
-        pad=PAD,
-        generator=torch.Generator().manual_seed(seed),
-        max_rows=max_rows,
-    )
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(0.2, 1.0), (0.5, 1.0), (1.0, 1.0), (1.7, 1.0), (4.0, 0.6)])

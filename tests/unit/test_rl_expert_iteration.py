@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from rl_toys import QUESTIONS, MemoryState, letters, plain_logprobs, tiny_model, verify_letters
+from rl_trainers import judge  # noqa: F401
 
 from echochamber.job import Interrupted, UserError
 from echochamber.rl import expert_iteration, rollout
@@ -14,11 +15,6 @@ from echochamber.rl.optimizer import adamw
 from echochamber.settings import FORMATS, ExpertIteration
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def judge(monkeypatch):
-    monkeypatch.setattr(rollout, "verify_batch", verify_letters)
 
 
 def settings(**changes):
