@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from echochamber.analysis import between_claims, style_claims, theory_claims, verdicts, within_claims
+from echochamber.analysis import between_claims, error_claims, style_claims, theory_claims, verdicts, within_claims
 from echochamber.analysis.studies import StudyView
 from echochamber.analysis.thresholds import thresholds
 from echochamber.analysis.verdicts import NOT_HERE, Finding, Judged, Part
@@ -106,7 +106,10 @@ LIST: dict[str, Claim] = {
         "the study does not train on both the transfer set and an easy one",
     ),
     "C14": Claim(
-        "The kinds of errors change between base and RL model", "formats", None, "not measured yet: error categories"
+        "The kinds of errors change between base and RL model",
+        "errors",
+        error_claims.c14,
+        "the study has no run whose own question set is measured",
     ),
     "T1": Claim(
         "KL-regularised RL re-weights formats as the theory predicts from the base model",

@@ -63,6 +63,10 @@ class StudyView:
         self.dynamics = dynamics[dynamics["id"].isin(ids)]
         styles = tables.get("styles", pd.DataFrame(columns=["id", *CONDITION]))
         self.styles = styles[styles["id"].isin(ids)]
+        none = pd.DataFrame(columns=["id", "question_set", *CONDITION])
+        errors, process = (tables.get(name, none) for name in ("errors", "process"))
+        self.errors = errors[errors["id"].isin(ids) & errors["question_set"].isin(self.study.benchmarks)]
+        self.process = process[process["id"].isin(ids) & process["question_set"].isin(self.study.benchmarks)]
         gains = tables["gains"]
         gains = gains[(gains["scorer"] == "strict") & gains["question_set"].isin(self.study.benchmarks)]
         self.gains = gains[gains["id"].isin(ids)]

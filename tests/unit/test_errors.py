@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 
+import fabricated
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_samples import STYLES
+from test_claims import RUNS, simulate
 from test_process import judged_table, problems, program, text_of
 
-from echochamber.analysis import completions
+from echochamber.analysis import claims, completions
 from echochamber.analysis.errors import CATEGORIES, categorise
 from echochamber.analysis.quantities import numbers_of
 from echochamber.analysis.traces import trace
@@ -168,3 +173,41 @@ def test_nothing_wrong_has_no_kind(tmp_path):
     judged = judged_table(tmp_path, ["It is 15."] * 4, [True] * 4)
     assert {r["among"] for r in completions.errors(judged)} == {"all"}
     assert completions.error_examples(judged, "base") == []
+
+
+# --- the claim -------------------------------------------------------------------------------------------------------
+
+
+def table(grid, shift: float, samples: int = 400) -> pd.DataFrame:
+    """Shares of categories among the wrong answers of each run: `shift` moves from arithmetic to wrong programs."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for run in grid.index():
+        if run["kind"] == "run":
+            for step in (0, 128):
+                moved = (step > 0) * (shift + rng.normal(0, 0.01))
+                shares = {"arithmetic": 0.5 - moved, "wrong program": 0.3 + moved, "misread": 0.2}
+                rows += [
+                    run
+                    | {"step": step, "question_set": "synth-gsm", "among": "wrong", "category": category}
+                    | {"estimate": shares.get(category, 0.0), "n_samples": samples}
+                    for category in CATEGORIES
+                ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seeds", "expected"),
+    [
+        ({"shift": 0.3}, 6, "holds"),
+        ({"shift": -0.3}, 6, "holds"),
+        ({"shift": 0.02}, 6, "fails"),
+        ({"shift": 0.1}, 6, "inconclusive"),
+        ({"shift": 0.3}, 1, "inconclusive"),
+        ({"shift": 0.3, "samples": 20}, 6, "not in this grid"),
+    ],
+)
+def test_c14(arguments, seeds, expected):
+    grid = fabricated.grid(Path("results"), one=RUNS | {"model_seeds": list(range(seeds)), "claims": ["C14"]})
+    found = claims.evaluate(grid, simulate(grid) | {"errors": table(grid, **arguments)})
+    assert found.loc[found["claim"] == "C14", "verdict"].tolist() == [expected]
