@@ -205,6 +205,50 @@ def styles(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
     return rows
 
 
+def errors(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Shares of the kinds of errors among the wrong answers, before and after RL; kinds that do not occur left out."""
+    rows = []
+    table = tables["errors"]
+    for key, part in _by_setting(table[table["among"] == "wrong"]):
+        last = part["step"].max()
+        for category, of_kind in part.groupby("category", sort=False):
+            ends = of_kind.set_index("step")[["estimate", "low", "high"]]
+            if ends["estimate"].max() >= 0.005:
+                before, after = (interval(*ends.loc[step]) if step in ends.index else NOTHING for step in (0, last))
+                rows.append(key | {"category": category, "before": before, "after": after})
+    return rows
+
+
+def process(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """pass@1 and pass@k by all right answers and by right steps, and the chance rate, before and after RL."""
+    rows = []
+    for key, part in _by_setting(tables["process"]):
+        k = int(part["k"].max())
+        part = part[part["format"].isna()]
+        row: dict = key | {"k": k}
+        for measure in ("pass_at_k", "pass_at_k_by_right_steps", "chance_at_k"):
+            for at, name in ((1, "one"), (k, "most")):
+                here = part[(part["measure"] == measure) & (part["k"] == at)].sort_values("step")
+                texts = [interval(*e) for e in here[["estimate", "low", "high"]].itertuples(index=False)]
+                row[f"{measure}_{name}"] = list(dict.fromkeys(texts)) if measure == "chance_at_k" else texts
+        rows.append(row)
+    return rows
+
+
+def wrong(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """A wrong completion of each kind for the first run of each setting, on its first question set."""
+    found = []
+    table = tables["error_examples"]
+    table = table.astype(object).where(table.notna(), None)
+    for key, runs in settings(tables):
+        mine = table[table["id"] == runs["id"].iloc[0]]
+        if len(mine):
+            mine = mine[mine["question_set"] == mine["question_set"].iloc[0]]
+            sides = {stage: mine[mine["stage"] == stage].to_dict("records") for stage in ("base", "final")}
+            found.append({"setting": " · ".join(key[:3]), "id": runs["id"].iloc[0]} | sides)
+    return found
+
+
 def _shares(shares: pd.Series) -> str:
     return ", ".join(f"{name}{SPACE}{percent(value)}" for name, value in shares.items() if value >= 0.005)
 

@@ -43,7 +43,7 @@ class BaseSamples(Settings):
     seed: Seed = 0
 
 
-FIGURES = ("formats", "passk", "kl", "algorithms", "mixtures", "scales", "transfer", "dynamics")
+FIGURES = ("formats", "passk", "kl", "algorithms", "mixtures", "scales", "transfer", "dynamics", "errors", "process")
 CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14", "T1")
 
 

@@ -23,6 +23,14 @@ TEXT = {
     "other": "def def def pens pens pens <llm-code> 3 3 3",
 }
 
+GRAPH = {
+    "nodes": [
+        {"operation": "given", "inputs": [], "number": 3, "value": 3},
+        {"operation": "buy", "inputs": [0], "number": 4, "value": 7},
+    ]
+}
+"""What the texts above compute."""
+
 
 def source(style: str, **more: Any) -> dict:
     return {"kind": "synthetic", "style": style, "documents": 1000} | more
@@ -214,7 +222,7 @@ def fabricate(grid: Grid, questions: int = 100, steps: tuple[int, ...] = STEPS) 
                 "question_id": f"q{i:03d}",
                 "question": f"Ann has {i} pens and buys 4 more. How many?",
                 "answer": "7",
-                "graph": None,
+                "graph": GRAPH,
             }
             for i in range(questions)
         ]

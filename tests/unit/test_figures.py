@@ -37,6 +37,8 @@ DRAWN = {
     "kl": "kl",
     "scales": "scales",
     "dynamics": "kl",
+    "errors": "algorithms",
+    "process": "algorithms",
 }
 
 

@@ -154,6 +154,8 @@ def test_analysis_tables(page, made):
         "Where the gain comes from",
         "Style inside the winning format",
         "Questions gained and lost",
+        "What is wrong in wrong answers",
+        "Right answers by right steps",
         "What the theory predicts",
     ):
         assert title in page.text
@@ -172,3 +174,20 @@ def test_intervals_in_words():
 def test_the_report_imports_no_torch():
     code = "import sys, echochamber.analysis.report as r; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_errors_and_steps_are_those_of_the_tables_and_hostile_text_is_escaped(grid, made):
+    table = made["errors"]
+    row = table[table["id"].isna() & (table["among"] == "wrong") & (table["question_set"] == "synth-gsm")]
+    row = row[(row["step"] == 0) & (row["algorithm"] == "grpo")].sort_values("estimate").iloc[-1]
+    hostile = made["error_examples"].assign(completion="</pre><script>alert(1)</script>", evidence="<b>&")
+    html = report.render(grid, made | {"error_examples": hostile}, claims.evaluate(grid, made))
+    page = Page(html)
+    assert page.open == []
+    assert "script" not in page.tags
+    assert "&lt;script&gt;" in html
+    assert report.interval(row.estimate, row.low, row.high) in page.text
+    steps = made["process"]
+    steps = steps[steps["id"].isna() & (steps["measure"] == "pass_at_k_by_right_steps") & (steps["k"] == 16)]
+    for step in steps.itertuples():
+        assert report.interval(step.estimate, step.low, step.high) in page.text
