@@ -63,7 +63,7 @@ class StudyView:
         self.dynamics = dynamics[dynamics["id"].isin(ids)]
         styles = tables.get("styles", pd.DataFrame(columns=["id", *CONDITION]))
         self.styles = styles[styles["id"].isin(ids)]
-        none = pd.DataFrame(columns=["id", "question_set", *CONDITION])
+        none = pd.DataFrame(columns=["id", "question_set", *CONDITION, "step", "among", "n_samples"])
         errors, process = (tables.get(name, none) for name in ("errors", "process"))
         self.errors = errors[errors["id"].isin(ids) & errors["question_set"].isin(self.study.benchmarks)]
         self.process = process[process["id"].isin(ids) & process["question_set"].isin(self.study.benchmarks)]
