@@ -9,6 +9,7 @@ import pandas as pd
 
 from echochamber.analysis.decomposition import PARTS
 from echochamber.analysis.studies import points
+from echochamber.analysis.styles import LENGTH
 from echochamber.grid import Grid
 
 SETTING = ["mixture", "scale", "algorithm", "prompts", "base_step"]
@@ -198,10 +199,11 @@ def styles(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
         inside = part[part["format"] == name]
         for style, of_style in inside.groupby("style", sort=False):
             means = of_style.groupby(["step", "variant"])["estimate"].mean().unstack()
-            if 0 not in means.index or means.loc[[0, last]].max().max() > 0.99:
+            if 0 not in means.index or (style != LENGTH and means.loc[[0, last]].max().max() > 0.99):
                 continue
             row = {"setting": " · ".join(key[:3]), "question_set": key[-1], "format": name, "style": style}
-            rows.append(row | {"before": _shares(means.loc[0]), "after": _shares(means.loc[last])})
+            say = _tokens if style == LENGTH else _shares
+            rows.append(row | {"before": say(means.loc[0]), "after": say(means.loc[last])})
     return rows
 
 
@@ -247,6 +249,10 @@ def wrong(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
             sides = {stage: mine[mine["stage"] == stage].to_dict("records") for stage in ("base", "final")}
             found.append({"setting": " · ".join(key[:3]), "id": runs["id"].iloc[0]} | sides)
     return found
+
+
+def _tokens(means: pd.Series) -> str:
+    return f"{means.iloc[0]:.0f}{SPACE}tokens"
 
 
 def _shares(shares: pd.Series) -> str:

@@ -1,4 +1,4 @@
-"""Style inside a format: quotes of docstrings, comments, and the neutral twin (the paper's Figure 6).
+"""Style inside a format: docstring and quotes, comments, names of variables, length, and the neutral twin (Figure 6).
 
 The twin is the null: two ways to say the same at equal accuracy, so what moves its share is drift.
 """
@@ -14,15 +14,23 @@ import pyarrow.parquet as pq
 from echochamber.corpora.styles import style_of
 from echochamber.intervals import question_intervals
 
-VARIANTS = {"quotes": ("single", "double", "none"), "comments": ("yes", "no"), "twin": ("a", "b", "none")}
+VARIANTS = {
+    "quotes": ("single", "double", "none"),
+    "comments": ("yes", "no"),
+    "naming": ("letters", "words", "snake", "camel", "mixed", "none"),
+    "twin": ("a", "b", "none"),
+}
+LENGTH = "length"
+"""A style with the one variant `tokens`, whose estimate is a mean and no share."""
 
 
 def styles(path: Path, step: int) -> list[dict]:
     """Rows format, style, variant, estimate, low, high, n_questions, n_samples of one samples.parquet at one step.
 
-    estimate: share of the variant among the sampled completions in the format; the interval is over questions.
+    estimate: share of the variant among the sampled completions in the format, or for `length` their mean length in
+    tokens; the interval is over questions.
     """
-    columns = ["question_id", "format", "completion"]
+    columns = ["question_id", "format", "completion", "tokens"]
     table = pq.read_table(path, columns=columns, filters=[("step", "==", step), ("mode", "==", "sample")]).to_pandas()
     distinct = table[["format", "completion"]].drop_duplicates()
     found = {key: style_of(key[1], key[0]) for key in distinct.itertuples(index=False, name=None)}
@@ -31,15 +39,20 @@ def styles(path: Path, step: int) -> list[dict]:
     rows = []
     for name in dict.fromkeys(table["format"]):
         inside = (table["format"] == name).to_numpy()
+        written = np.bincount(question[inside], minlength=question.max() + 1)
+        counted = {"n_questions": int((written > 0).sum()), "n_samples": int(written.sum())}
+        tokens = np.bincount(question[inside], weights=table["tokens"].to_numpy()[inside], minlength=len(written))
+        ends = question_intervals(tokens[:, None], written[:, None], proportion=False)[:, 0]
+        row = {"format": name, "style": LENGTH, "variant": "tokens"}
+        rows.append(row | dict(zip(("estimate", "low", "high"), ends, strict=True)) | counted)
         for style in found[next(key for key in found if key[0] == name)]:
             variants = VARIANTS[style]
-            written = np.bincount(question[inside], minlength=question.max() + 1)
             counts = np.stack([_count(question, inside, looks, style, v, len(written)) for v in variants], axis=1)
             per = np.repeat(written[:, None], len(variants), axis=1)
             for variant, (estimate, low, high) in zip(variants, question_intervals(counts, per).T, strict=True):
                 rows.append(
                     {"format": name, "style": style, "variant": variant, "estimate": estimate, "low": low, "high": high}
-                    | {"n_questions": int((written > 0).sum()), "n_samples": int(written.sum())}
+                    | counted
                 )
     return rows
 

@@ -57,7 +57,9 @@ def test_background_is_true_and_runs():
 
 @pytest.mark.parametrize("style", STYLES)
 def test_variants_are_recognised_and_have_their_shares(style):
-    with_keys = {"tinygsm": {"quotes", "comments", "twin"}, "omi1": {"comments", "twin"}}.get(style, {"twin"})
+    with_keys = {"tinygsm": {"quotes", "comments", "naming", "twin"}, "omi1": {"comments", "naming", "twin"}}.get(
+        style, {"twin"}
+    )
     counts: dict[str, Counter] = {key: Counter() for key in with_keys}
     for text in texts(style, 1000, triple_double_quotes=0.2, comments=0.3, twin=0.4):
         found = style_of(split_document(text)[1], style)
@@ -67,6 +69,7 @@ def test_variants_are_recognised_and_have_their_shares(style):
     expected = {
         "quotes": {"double": 200, "single": 800},
         "comments": {"yes": 300, "no": 700},
+        "naming": {"words": counts["naming"]["words"], "none": 1000 - counts["naming"]["words"]},
         "twin": {"b": 400, "a": 600},
     }
     for key in with_keys:
