@@ -69,7 +69,7 @@ def test_variants_are_recognised_and_have_their_shares(style):
     expected = {
         "quotes": {"double": 200, "single": 800},
         "comments": {"yes": 300, "no": 700},
-        "naming": {"words": counts["naming"]["words"], "none": 1000 - counts["naming"]["words"]},
+        "naming": {"words": 1000},
         "twin": {"b": 400, "a": 600},
     }
     for key in with_keys:
@@ -79,16 +79,34 @@ def test_variants_are_recognised_and_have_their_shares(style):
 
 def test_style_of_looks_at_the_program_and_the_last_sentence_only():
     code = "def simple_math_problem() -> int:\n    '''\n    # 3 pens\n    '''\n    a = 3\n    result = final\n"
-    assert style_of(code, "tinygsm") == {"quotes": "single", "comments": "no", "twin": "b"}
+    assert style_of(code, "tinygsm") == {"quotes": "single", "comments": "no", "naming": "letters", "twin": "b"}
     half_open = "def simple_math_problem() -> int:\n    \"\"\"\n    Ann\n    '''\n    # x\n    result = answer\n"
-    assert style_of(half_open, "tinygsm") == {"quotes": "double", "comments": "yes", "twin": "a"}
-    assert style_of("def f():\n    result = ann", "tinygsm") == {"quotes": "none", "comments": "no", "twin": "none"}
+    assert style_of(half_open, "tinygsm") == {"quotes": "double", "comments": "yes", "naming": "none", "twin": "a"}
+    bare = {"quotes": "none", "comments": "no", "naming": "none", "twin": "none"}
+    assert style_of("def f():\n    result = ann", "tinygsm") == bare
     assert style_of("So Ann has 3.\nThus Ben has \\boxed{4} pens.", "omi2") == {"twin": "b"}
     assert style_of("# no\n<llm-code>\nx = 1\n</llm-code>\n# no\nSo it is \\boxed{1}.", "omi1") == {
         "comments": "no",
+        "naming": "letters",
         "twin": "a",
     }
     assert style_of("anything", "other") == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["x = 3", "y1 = x + 1", "result = y1"], "letters"),
+        (["pens = 3", "pens += 4", "cards: int = 2", "answer = pens"], "words"),
+        (["pens_left = 3", "total_pens = 4", "x = 2"], "snake"),
+        (["pensLeft = 3", "allPens = 4", "total = 2"], "camel"),
+        (["pens = 3", "pens_left = 4"], "mixed"),
+        (["pens == 3", "f(pens=3)"], "none"),
+    ],
+)
+def test_names_of_variables(lines, expected):
+    code = "\n    ".join(["def simple_math_problem() -> int:", "'''", "x = 1", "'''", *lines])
+    assert style_of(code, "tinygsm")["naming"] == expected
 
 
 @given(st.text(alphabet=st.sampled_from("'\"#\n <>/lm-code\\boxed{}SoThus=result finalanswer"), max_size=200))
