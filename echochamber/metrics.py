@@ -66,6 +66,22 @@ def majority_at_k(keys: Sequence[Hashable | None], correct: Sequence[float], ks:
     )
 
 
+def majority_vote(keys: Sequence[Hashable | None], correct: Sequence[float], seed: int) -> float:
+    """Correctness of the vote of all completions of one question, cast once: ties are broken at random by `seed`.
+
+    What one would report of a single vote. Its mean over seeds is `majority_at_k` with k = n. Arguments as there.
+    """
+    votes: dict[Hashable, list[float]] = {}
+    for key, right in zip(keys, correct, strict=True):
+        if key is not None:
+            votes.setdefault(key, []).append(float(right))
+    if not votes:
+        return 0.0
+    most = max(map(len, votes.values()))
+    tied = [cast for cast in votes.values() if len(cast) == most]
+    return float(np.mean(tied[np.random.Generator(np.random.PCG64(seed)).integers(len(tied))]))
+
+
 def majority_from_counts(votes: Sequence[int], credit: Sequence[float], blanks: int, ks: Sequence[int]) -> np.ndarray:
     """`majority_at_k` from the tally: votes and correctness of each distinct answer, completions without an answer."""
     total = np.zeros(len(ks))

@@ -118,7 +118,7 @@ def outcome(grid: Grid, tables: Mapping[str, pd.DataFrame], runs: pd.DataFrame) 
         "majority": (at("majority_at_k", 0, k), at("majority_at_k", last, k)),
         "best": (at("pass_at_k", 0, k), at("pass_at_k", last, k)),
         "k": k,
-        "gain": interval(gain["gain"], gain["low"], gain["high"], signed=True),
+        "gain": interval(gain["estimate"], gain["low"], gain["high"], signed=True),
         "decided": bool(gain["low"] > 0 or gain["high"] < 0),
         "kl": _final_kl(tables, runs),
     }

@@ -89,7 +89,7 @@ def gains(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
             "metric": names[row.metric],
             "base": row.base,
             "final": row.final,
-            "gain": interval(row.gain, row.low, row.high, signed=True),
+            "gain": interval(row.estimate, row.low, row.high, signed=True),
             "decided": bool(row.low > 0 or row.high < 0),
             "questions": row.n_questions,
             "together": bool(pd.isna(row.id)),

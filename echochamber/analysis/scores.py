@@ -5,6 +5,7 @@
 | greedy_accuracy | | | right by greedy decoding (the paper's pass@1) |
 | pass_at_k | 1, 2, 4, ..., n | | unbiased; k = 1 is the mean accuracy of the samples |
 | majority_at_k | 1, 2, 4, ..., n | | a true vote, exact expectation over subsets |
+| majority_vote | n | | the vote of all samples cast once, ties broken at random by a seed (the question's place) |
 | share | | F | completions in format F |
 | accuracy_within_format | | F | right ones among those in F; no row while the share is 0 |
 | share_truncated | | | no end token |
@@ -62,6 +63,11 @@ def _sampled(scorer: str, answers: Answers) -> Iterator[tuple]:
     votes = majority_votes(answers)
     for k, column in zip(ks, votes.T, strict=True):
         yield "majority_at_k", k, None, column, None, True
+    cast = [
+        metrics.majority_vote([int(key) if key >= 0 else None for key in row], right, seed)
+        for seed, (row, right) in enumerate(zip(answers.key, correct, strict=True))
+    ]
+    yield "majority_vote", n, None, np.array(cast), None, True
     yield "share_truncated", None, None, (~answers.finished).mean(1), None, True
     yield "share_degenerate", None, None, answers.degenerate.mean(1), None, True
     yield "share_without_answer", None, None, (answers.key < 0).mean(1), None, True

@@ -45,7 +45,7 @@ from echochamber.intervals import crossed_interval, paired_interval
 SCORES = ("id", *AXES, "step", "completions_sampled", "question_set", *COLUMNS)
 GAINS = (
     *("id", *AXES, "base_step", "step", "question_set", "scorer", "metric", "k"),
-    *("base", "final", "gain", "low", "high", "n_questions", "n_samples", "n_seeds"),
+    *("base", "final", *ESTIMATE),
 )
 OF_RUN = ("id", *AXES, "base_step", "step", "question_set")
 PARTS_OF_GAIN = (*OF_RUN, "part", "format", *ESTIMATE)
@@ -141,7 +141,9 @@ def build(grid: Grid) -> dict[str, pd.DataFrame]:
         "decomposition": _typed(with_seeds(part_rows, PARTS_OF_GAIN, ["part", "format"])),
         "coverage": _typed(with_seeds(coverage_rows, COVERAGE, ["measure", "k"])),
         "styles": _typed(style_table),
-        "scorers": _typed(pd.DataFrame(scorer_rows, columns=["id", *AXES, "step", "question_set", *DISAGREEMENTS])),
+        "scorers": _typed(
+            pd.DataFrame(scorer_rows, columns=["id", *AXES, "step", "question_set", *DISAGREEMENTS, *ESTIMATE])
+        ),
         "samples": _typed(pd.DataFrame(example_rows, columns=list(SAMPLES))),
     } | {name: _typed(table) for name, table in more.items()}
 
@@ -223,7 +225,7 @@ def _gains(axes: dict, before: dict, base: int, after: dict, final: int) -> list
             rows.append(
                 axes
                 | {"scorer": scorer, "metric": metric, "k": k, "base": a.mean(), "final": b.mean()}
-                | {"gain": gain, "low": low, "high": high, "n_questions": len(a)}
+                | {"estimate": gain, "low": low, "high": high, "n_questions": len(a)}
                 | {"n_samples": old.correct.size + new.correct.size, "n_seeds": 1, "difference": b - a}
             )
     return rows
@@ -242,7 +244,7 @@ def _over_seeds(gains: pd.DataFrame) -> pd.DataFrame:
             rows.append(
                 dict(zip(group, key, strict=True))
                 | {"base": by_replicate(part, "base").mean(), "final": by_replicate(part, "final").mean()}
-                | {"gain": gain, "low": low, "high": high, "n_questions": part["n_questions"].iloc[0]}
+                | {"estimate": gain, "low": low, "high": high, "n_questions": part["n_questions"].iloc[0]}
                 | {"n_samples": part["n_samples"].sum(), "n_seeds": len(differences)}
             )
     return pd.DataFrame(rows)

@@ -69,7 +69,7 @@ def _name(view: StudyView, condition: Condition) -> str:
 def _gain(ax, view: StudyView, condition: Condition, benchmark: str, metric: str, y: float, look: dict) -> list[dict]:
     rows = view.of(condition, view.gains)
     rows = rows[(rows["question_set"] == benchmark) & (rows["metric"] == metric)]
-    rows = rows.rename(columns={"gain": "estimate"}).assign(completions_sampled=0.0)
+    rows = rows.assign(completions_sampled=0.0)
     drawn = []
     found = points(rows, view.of(condition))
     for i, point in enumerate(found):

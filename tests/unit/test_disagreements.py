@@ -43,12 +43,15 @@ def test_counts_by_hand(tmp_path):
     answers, strict, authors = answers_of(COMPLETIONS, 4, tmp_path)
     assert [v.correct for v in strict] == [True, False, True, False]
     assert [v.correct for v in authors] == [True, True, True, False]
-    rows = {(row["format"], row["format_authors"]): row for row in disagreements("sample", answers)}
-    assert sum(row["completions"] for row in rows.values()) == 4
-    text = rows["text", "text"]
-    assert (text["completions"], text["both_right"], text["only_strict"], text["only_authors"]) == (2, 1, 0, 1)
-    boxed = rows["omi2", "text"]
-    assert (boxed["completions"], boxed["both_right"]) == (1, 1)
+    rows = {(r["format"], r["format_authors"], r["outcome"]): r for r in disagreements("sample", answers)}
+    assert {name: row["estimate"] for name, row in rows.items()} == {
+        ("text", "text", "both_right"): 1 / 4,
+        ("text", "text", "only_authors"): 1 / 4,
+        ("omi2", "text", "both_right"): 1 / 4,
+        ("other", "text", "both_wrong"): 1 / 4,
+    }
+    assert all((row["n_questions"], row["n_samples"], row["n_seeds"]) == (1, 4, 1) for row in rows.values())
+    assert all(row["low"] <= row["estimate"] <= row["high"] for row in rows.values())
 
 
 def test_degenerate_is_what_the_verifier_flags(tmp_path):

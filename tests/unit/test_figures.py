@@ -145,7 +145,7 @@ def test_transfer_draws_the_gains_table(made, drawn):
     gains = gains[
         (gains["algorithm"] == "ei") & (gains["question_set"] == "synth-math") & (gains["scorer"] == "strict")
     ]
-    assert mine["estimate"].tolist() == pytest.approx(gains.loc[gains["metric"] == "pass_at_k", "gain"].tolist())
+    assert mine["estimate"].tolist() == pytest.approx(gains.loc[gains["metric"] == "pass_at_k", "estimate"].tolist())
 
 
 def test_dynamics_draw_the_means_over_runs_at_what_was_sampled_before(made, drawn):

@@ -98,6 +98,17 @@ def test_majority_of_all_samples_is_exact_with_64_distinct_answers():
     assert metrics.majority_at_k(list(range(64)), [1] + [0] * 63, [1, 64]) == pytest.approx([1 / 64, 1 / 64], abs=1e-12)
 
 
+def test_a_vote_cast_once_breaks_ties_by_its_seed_and_is_right_as_often_as_expected():
+    keys, correct = [3, 7, 3, 7, 5, None], [1, 0, 1, 0, 0, 0]
+    votes = [metrics.majority_vote(keys, correct, seed) for seed in range(2000)]
+    assert set(votes) == {0.0, 1.0}
+    assert votes == [metrics.majority_vote(keys, correct, seed) for seed in range(2000)]
+    expected = metrics.majority_at_k(keys, correct, [6])[0]
+    assert np.mean(votes) == pytest.approx(expected, abs=4 * 0.5 / np.sqrt(2000))
+    assert metrics.majority_vote([3, 7, 7], [1, 0, 0], 0) == 0  # no tie, no chance
+    assert metrics.majority_vote([None, None], [0, 0], 0) == 0
+
+
 def test_small_measures():
     assert metrics.powers_of_two(16) == [1, 2, 4, 8, 16]
     assert metrics.powers_of_two(12) == [1, 2, 4, 8, 12]
@@ -203,6 +214,14 @@ def coverage_over_questions() -> list[tuple]:
             found = intervals.question_intervals(num, den, seed=seed, resamples=1000)
             hits += ((found[1] <= 0.6) & (found[2] >= 0.6)).sum()
         rows.append(("accuracy within a format", n, 0.6, hits / (sets * 200)))
+    for n in (100, 200):  # two models on the same questions, the second right more often by .1 of what is missing
+        hits, sets = 0, 15
+        for seed in range(sets):
+            easy = rng.beta(2, 2, size=(n, 200))
+            before, after = rng.binomial(16, easy) / 16, rng.binomial(16, easy + 0.1 * (1 - easy)) / 16
+            found = intervals.bca(after - before, seed=seed, resamples=1000)  # what `paired_interval` takes
+            hits += ((found[1] <= 0.05) & (found[2] >= 0.05)).sum()
+        rows.append(("paired gain of two models", n, 0.5, hits / (sets * 200)))
     return rows
 
 

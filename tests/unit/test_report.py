@@ -116,7 +116,7 @@ def test_it_says_what_was_asked_and_found(page, made, grid):
     gain = made["gains"]
     gain = gain[(gain["algorithm"] == "ei") & gain["id"].isna() & (gain["question_set"] == "synth-gsm")]
     gain = gain[(gain["scorer"] == "strict") & (gain["metric"] == "greedy_accuracy")].iloc[0]
-    assert report.interval(gain.gain, gain.low, gain.high, signed=True) in text
+    assert report.interval(gain.estimate, gain.low, gain.high, signed=True) in text
     caption = (grid.paths.figures / "algorithms-formats.caption.txt").read_text().strip()
     assert caption in text
 

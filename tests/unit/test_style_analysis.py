@@ -25,7 +25,7 @@ def test_shares_of_variants_by_hand(tmp_path):
     completions = [SINGLE, DOUBLE, DOUBLE, "So \\boxed{3}.", SINGLE, COMMENTED, DOUBLE, "Thus \\boxed{3}."]
     table = pd.DataFrame({"question_id": ["a"] * 4 + ["b"] * 4, "completion": completions, "step": 5, "mode": "sample"})
     table["format"] = ["omi2" if "boxed" in c else "tinygsm" for c in completions]
-    table["tokens"] = [30, 40, 40, 10, 30, 35, 45, 10]
+    table["tokens"] = [30, 40, 40, 10, 30, 35, 55, 10]
     greedy = table.assign(mode="greedy", completion=DOUBLE, format="tinygsm")
     path = tmp_path / "samples.parquet"
     pd.concat([table, greedy, table.assign(step=6)]).to_parquet(path)
@@ -40,7 +40,7 @@ def test_shares_of_variants_by_hand(tmp_path):
     assert ("omi2", "quotes", "double") not in rows
     assert rows[("tinygsm", "naming", "none")]["estimate"] == 1  # `answer` and `result` are the format's own
     length = rows[("tinygsm", "length", "tokens")]
-    assert length["estimate"] == pytest.approx((30 + 40 + 40 + 30 + 35 + 45) / 6)
+    assert length["estimate"] == pytest.approx((30 + 40 + 40 + 30 + 35 + 55) / 6)
     assert 30 <= length["low"] < length["estimate"] < length["high"] <= 45
     assert rows[("omi2", "length", "tokens")]["estimate"] == 10
 

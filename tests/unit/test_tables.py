@@ -70,6 +70,13 @@ def test_scores_are_what_the_samples_say(grid, built):
         right = part[part["correct"]]["answer_key"].unique()
         votes.append(sum(key in right for key in top) / len(top))
     assert one(built["scores"], **at, metric="majority_at_k", k=16).estimate == pytest.approx(np.mean(votes))
+    row = one(built["scores"], **at, metric="majority_vote", k=16)
+    assert set(votes) <= {0, 1} or row.estimate == pytest.approx(np.mean(votes), abs=sum(0 < v < 1 for v in votes) / 40)
+    answers = drawn.groupby("question_id")["answer_key"]
+    assert one(built["scores"], **at, metric="distinct_answers").estimate == pytest.approx(answers.nunique().mean())
+    entropy = [-sum(p * np.log(p)) for p in (k.value_counts(normalize=True).to_numpy() for _, k in answers)]
+    assert one(built["scores"], **at, metric="answer_entropy").estimate == pytest.approx(np.mean(entropy))
+    assert one(built["scores"], **at, metric="completion_tokens").estimate == pytest.approx(drawn["tokens"].mean())
     row = one(built["scores"], **at, metric="share_truncated")
     assert row.estimate == pytest.approx((~drawn["finished"]).mean())
     assert row.n_samples == 40 * 16
@@ -130,14 +137,14 @@ def test_gains_are_paired_and_pooled_over_seeds(grid, built):
     gain = accuracy(RUN, 64) - accuracy("tg+omi1+omi2/nano/seed0", 500)
     at = {"algorithm": "grpo", "question_set": "synth-gsm", "scorer": "strict", "metric": "pass_at_k"}
     row = one(built["gains"], id=RUN, **at)
-    assert row.gain == pytest.approx(gain.mean())
+    assert row.estimate == pytest.approx(gain.mean())
     assert row.final - row.base == pytest.approx(gain.mean())
-    assert row.low < row.gain < row.high
+    assert row.low < row.estimate < row.high
     pooled = one(built["gains"], id=None, **at)
     single = built["gains"][(built["gains"]["metric"] == "pass_at_k") & (built["gains"]["algorithm"] == "grpo")]
     single = single[(single["question_set"] == "synth-gsm") & (single["scorer"] == "strict") & single["id"].notna()]
     assert pooled.n_seeds == len(single) == 3
-    assert pooled.gain == pytest.approx(single["gain"].mean())
+    assert pooled.estimate == pytest.approx(single["estimate"].mean())
     assert list(built["gains"].columns) == list(tables.GAINS)
 
 
@@ -150,7 +157,7 @@ def test_parts_coverage_and_theory_of_each_run(built):
         assert list(built[name].columns) == list(columns)
     gains = built["gains"]
     gains = gains[(gains["scorer"] == "strict") & (gains["metric"] == "pass_at_k") & gains["id"].notna()]
-    gains = gains.set_index(["id", "question_set"])["gain"]
+    gains = gains.set_index(["id", "question_set"])["estimate"]
     parts = built["decomposition"]
     sums = parts[parts["format"].notna() & parts["id"].notna()].groupby(["id", "question_set"])["estimate"].sum()
     assert sums.loc[gains.index].to_numpy() == pytest.approx(gains.to_numpy(), abs=1e-12)
