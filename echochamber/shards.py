@@ -74,47 +74,22 @@ def write_shard(
         UserError: all of the first rows are bad.
     """
     path = folder / "shards" / files.part_name(shard, shards)
-    bad, examples, dropped = Counter(), [], 0
+    rows = _Rows(documents, leave_out)
     offsets = [np.zeros(1, dtype=np.int64)]
     digest = hashlib.sha256()
     vocabulary = tokenizer.get_vocab_size()
     dtype = np.dtype(np.uint16 if vocabulary <= 2**16 else np.uint32)
 
     def write(aside: Path) -> None:
-        nonlocal dropped
         written, tokens, held_tokens = 0, 0, 0
         with aside.open("wb") as out:
-            while batch := list(islice(documents, BATCH)):
-                texts = []
-                for row in batch:
-                    wrong = row if isinstance(row, BadRow) else _judge(row)
-                    if not wrong:
-                        texts.append(row.text)
-                        continue
-                    bad[wrong.reason] += 1
-                    if len(examples) < EXAMPLES:
-                        examples.append(f"{wrong.reason}: {wrong.place}")
-                if not texts and not written and len(batch) == BATCH:
-                    raise UserError(
-                        f"{folder}: found {BATCH} bad rows at the start ({examples[0]}), allowed: documents"
-                    )
-                kept = texts
-                if leave_out:
-                    kept = [text for text, hit in zip(texts, leave_out(texts), strict=True) if not hit]
-                dropped += len(texts) - len(kept)
-                ids = encode(tokenizer, kept)
-                lengths = np.array([len(row) + 1 for row in ids], dtype=np.int64)
-                flat = np.empty(lengths.sum(), dtype=dtype)
-                ends = lengths.cumsum()
-                for row, stop in zip(ids, ends.tolist(), strict=True):
-                    flat[stop - len(row) - 1 : stop - 1] = row
-                flat[ends - 1] = end
+            for texts in rows.batches(folder):
+                flat, ends = _join(encode(tokenizer, texts), end, dtype)
                 digest.update(flat)
                 out.write(flat)
                 offsets.append(tokens + ends)
-                left = held_out - written
-                if left > 0:
-                    held_tokens = tokens + int(ends[min(left, len(ends)) - 1]) if len(ends) else held_tokens
+                if len(ends) and written < held_out:
+                    held_tokens = tokens + int(ends[: held_out - written][-1])
                 written += len(ends)
                 tokens += len(flat)
                 progress(tokens)
@@ -126,9 +101,54 @@ def write_shard(
     files.write_aside(path.with_name(path.name + ".offsets.npy"), lambda aside: np.save(aside, places))
     manifest = {"name": path.name, "documents": len(places) - 1, "tokens": int(places[-1])}
     manifest |= {"sha256": digest.hexdigest(), "dtype": dtype.name, "vocabulary": vocabulary}
-    manifest |= {"bad_rows": dict(sorted(bad.items())), "bad_row_examples": examples, "contaminated": dropped}
+    manifest |= {"bad_rows": dict(sorted(rows.bad.items())), "bad_row_examples": rows.examples}
+    manifest |= {"contaminated": rows.left_out}
     files.write_json(path.with_name(path.name + ".json"), manifest)
     return manifest
+
+
+def _join(ids: list[list[int]], end: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Documents one after the other, each with its end token, and where each of them ends."""
+    ends = np.array([len(row) + 1 for row in ids], dtype=np.int64).cumsum()
+    flat = np.empty(ends[-1] if len(ends) else 0, dtype=dtype)
+    for row, stop in zip(ids, ends.tolist(), strict=True):
+        flat[stop - len(row) - 1 : stop - 1] = row
+    flat[ends - 1] = end
+    return flat, ends
+
+
+class _Rows:
+    """The texts of a source, and the count of what is no document or is to be left out."""
+
+    def __init__(self, rows: Iterator[Document | BadRow], leave_out: Callable[[list[str]], np.ndarray] | None) -> None:
+        self.rows, self.leave_out = rows, leave_out
+        self.bad: Counter[str] = Counter()
+        self.examples: list[str] = []
+        self.left_out = 0
+
+    def batches(self, folder: Path) -> Iterator[list[str]]:
+        """Raises UserError, which names `folder`, if all of the first rows are bad."""
+        first = True
+        while batch := list(islice(self.rows, BATCH)):
+            texts = [row.text for row in batch if self._is_good(row)]
+            if first and not texts and len(batch) == BATCH:
+                raise UserError(
+                    f"{folder}: found {BATCH} bad rows at the start ({self.examples[0]}), allowed: documents"
+                )
+            first = False
+            if self.leave_out:
+                hits = self.leave_out(texts)
+                self.left_out += int(hits.sum())
+                texts = [text for text, hit in zip(texts, hits, strict=True) if not hit]
+            yield texts
+
+    def _is_good(self, row: Document | BadRow) -> bool:
+        wrong = row if isinstance(row, BadRow) else _judge(row)
+        if wrong:
+            self.bad[wrong.reason] += 1
+            if len(self.examples) < EXAMPLES:
+                self.examples.append(f"{wrong.reason}: {wrong.place}")
+        return wrong is None
 
 
 def _judge(document: Document) -> BadRow | None:
