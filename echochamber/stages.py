@@ -14,6 +14,7 @@ VERSIONS = {
     "posttrain": 1,  # echochamber/rl, echochamber/generate.py, echochamber/verify
     "evaluate": 1,  # echochamber/evaluate.py, echochamber/generate.py, echochamber/verify
     "tables": 2,  # echochamber/analysis/tables.py, echochamber/metrics.py
+    "judge": 1,  # echochamber/judge.py, echochamber/analysis/judged.py
     "claims": 2,  # echochamber/analysis/claims.py
     "figure": 2,  # echochamber/figures
     "report": 2,  # echochamber/analysis/report.py

@@ -17,6 +17,7 @@ rule write_report:
     input:
         rules.make_tables.output,
         rules.claims.output,
+        JUDGED,
         expand(RESULTS / "figures/{figure}.png", figure=FIGURES),
         [GRID.paths.job(job) / "provenance.json" for job in (*GRID.trained_models.values(), *GRID.runs.values())],
         [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],

@@ -4,8 +4,11 @@ TABLES = ["scores", "training", "gains", "decomposition", "coverage", "styles", 
 TABLES += ["errors", "process", "error_examples"]
 TABLES += ["dynamics", "outcomes", "drift", "picks", "selection", "power"]
 
+JUDGED = rules.judge.output if GRID.file.judge else []
+
 TABLE_INPUT = {
     "samples": [GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],
+    "questions": [GRID.paths.questions(*file) for file in GRID.question_files],
     "probes": [GRID.paths.probe(probe) for probe in GRID.probes.values()],
     "models": [GRID.paths.job(model) / "metrics.csv" for model in GRID.trained_models.values()],
     "runs": [GRID.paths.job(run) / "metrics.csv" for run in GRID.runs.values()],
@@ -21,6 +24,7 @@ localrules:
 rule tables:
     input:
         expand(RESULTS / "tables/{table}.csv", table=TABLES),
+        JUDGED,
         RESULTS / "claims.csv",
 
 

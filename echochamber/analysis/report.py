@@ -61,6 +61,7 @@ def render(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame)
         theory=report_tables.theory(tables),
         styles=report_tables.styles(tables),
         errors=report_tables.errors(tables),
+        judged=report_tables.judged(tables) if grid.file.judge else [],
         process=report_tables.process(tables),
         wrong=report_tables.wrong(tables),
         claims=claims.astype(object).where(claims.notna(), None).to_dict("records"),

@@ -208,10 +208,20 @@ def styles(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
 
 
 def errors(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
-    """Shares of the kinds of errors among the wrong answers, before and after RL; kinds that do not occur left out."""
-    rows = []
+    """Shares of the kinds of errors among the wrong answers, before and after RL, by rule."""
     table = tables["errors"]
-    for key, part in _by_setting(table[table["among"] == "wrong"]):
+    return _kinds(table[table["among"] == "wrong"])
+
+
+def judged(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """The same by the judge; [] if there is none."""
+    return _kinds(tables["judged"]) if "judged" in tables else []
+
+
+def _kinds(table: pd.DataFrame) -> list[dict]:
+    """One row for each kind that occurs in a setting."""
+    rows = []
+    for key, part in _by_setting(table):
         last = part["step"].max()
         for category, of_kind in part.groupby("category", sort=False):
             ends = of_kind.set_index("step")[["estimate", "low", "high"]]

@@ -15,6 +15,7 @@ from echochamber.settings.algorithms import (
 from echochamber.settings.base import NAME, Settings
 from echochamber.settings.grid_file import CLAIMS, FIGURES, BaseSamples, Benchmark, GridFile, Prompts, Study
 from echochamber.settings.hardware import Hardware
+from echochamber.settings.judge import Judge
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import (
     OPERATIONS,
@@ -51,6 +52,7 @@ __all__ = [
     "HubSource",
     "HubTokenizer",
     "ImportedModel",
+    "Judge",
     "Mixture",
     "PolicyGradient",
     "Pretraining",

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from echochamber.settings.algorithms import Algorithm
 from echochamber.settings.base import Name, Seed, Settings
 from echochamber.settings.hardware import Hardware
+from echochamber.settings.judge import Judge
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import SPLITS, Mixture, QuestionSet, Source, Tokenizer
 
@@ -118,6 +119,8 @@ class GridFile(Settings):
     prompts: dict[Name, Prompts] = Field(default_factory=dict)
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     base_samples: BaseSamples = BaseSamples()
+    judge: Judge | None = None
+    """Who names the errors in wrong answers, beside the rules; none: nobody."""
     studies: dict[Name, Study] = Field(min_length=1)
 
     @model_validator(mode="after")
