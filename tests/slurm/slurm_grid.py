@@ -157,12 +157,16 @@ def state_of(job: str) -> str:
 
 
 def kill_node(cluster: Path, node: str, jobs: list[str]) -> None:
-    """SIGKILL to everything on a node: its daemon, and what it runs of these jobs."""
+    """SIGKILL to everything on a node at once: its daemon, and what it runs of these jobs.
+
+    All stand still first: none lives to tell Slurm how another one has ended, as none does where a machine dies.
+    """
     doomed = [psutil.Process(int((cluster / f"run/slurmd-{node}.pid").read_text()))]
     for process in psutil.process_iter(["cmdline"]):
         line = " ".join(process.info["cmdline"] or [])
         if any(f"slurmstepd: [{job}." in line for job in jobs):
             doomed += [process, *process.children(recursive=True)]
-    for process in doomed:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+    for end in (psutil.Process.suspend, psutil.Process.kill):
+        for process in doomed:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                end(process)

@@ -230,7 +230,7 @@ def test_status_counts_the_gpus_of_this_machine_and_needs_no_lock(done, grid):
     program.write_text("#!/bin/sh\necho 'GPU 0: pretend'\necho 'GPU 1: pretend'\n", encoding="utf-8")
     program.chmod(0o755)
     path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
-    told = grid.snakemake("status", environment=path).stdout
+    told = grid.snakemake("--nocolor", "status", environment=path).stdout  # right after --configfile it would be a file
     assert 'Provided resources: gpu=Resource("gpu", 2)' in told
     assert re.search(r"tg\+omi2/femto/seed0/grpo/synth-gsm/seed0 +done +2 of 2 steps", told)
     assert re.search(r"tiny: 4 done; \d of \d evaluations done", told)
