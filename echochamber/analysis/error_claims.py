@@ -22,8 +22,8 @@ GROUPS = {
 def c14(view: StudyView, rules: dict) -> list[Finding]:
     """The share of some group among the wrong answers changes by more than the threshold, either way.
 
-    The direction is that of the mean over replicates. Paper.md gives no number for it: the threshold is this file's
-    own, fixed before any run.
+    The direction is that of the mean over replicates. The paper gives no number for it: the threshold is this
+    project's own, set after a first look at one demo and before any run of the registered study.
     """
     found = []
     for c in settled(view):

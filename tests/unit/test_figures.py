@@ -174,7 +174,7 @@ def test_one_colour_and_one_marker_a_format_told_apart_by_all():
 
 
 def test_parameters_of_the_papers_models():
-    """Those of `paper.md` less the embeddings: two untied ones of 32,000 x 768, one tied one of 32,000 x 2048."""
+    """The paper's, less the embeddings: two untied ones of 32,000 x 768, one tied one of 32,000 x 2048."""
     small = Scale(width=768, layers=12, heads=12, intermediate=3072)
     large = Scale(width=2048, layers=16, heads=16, intermediate=8192, tied=True)
     assert parameters(small) == 162_398_208 - 2 * 32_000 * 768
