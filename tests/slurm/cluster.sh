@@ -8,6 +8,7 @@
 # Needs root and Debian's packages slurmctld, slurmd, slurm-client and munge; no systemd. Its two files are linked
 # into /etc/slurm while it is up: SLURM_CONF alone gets lost inside jobs.
 set -euo pipefail
+OURS="# The test cluster of echochamber"
 
 check() {
     local missing=()
@@ -18,7 +19,7 @@ check() {
         echo "Slurm is not installed (no ${missing[*]}): apt-get install slurmctld slurmd slurm-client munge"
     elif [ "$(id -u)" != 0 ]; then
         echo "starting a Slurm needs root"
-    elif [ -e /etc/slurm/slurm.conf ] && [ ! -L /etc/slurm/slurm.conf ]; then
+    elif [ -e /etc/slurm/slurm.conf ] && ! grep -q "^$OURS" /etc/slurm/slurm.conf; then
         echo "/etc/slurm/slurm.conf is that of another Slurm"
     fi
 }
@@ -29,6 +30,7 @@ configure() {
     for gpu in $(seq 0 7); do [ -e "$folder/dev/gpu$gpu" ] || mknod "$folder/dev/gpu$gpu" c 1 3; done
     echo "NodeName=n[1-4] Name=gpu Type=a100 File=$folder/dev/gpu[0-7]" >"$folder/etc/gres.conf"
     cat >"$folder/etc/slurm.conf" <<CONF
+$OURS
 ClusterName=test
 SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort=16817

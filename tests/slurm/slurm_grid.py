@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "build/slurm-plugin"
 MODEL = "tg/femto/seed0"
 SECONDS_BETWEEN_SAVES = 0.5
-PATIENCE = 400
+PATIENCE = 600
 """Seconds; nothing waits so long unless something is broken."""
 
 
