@@ -99,7 +99,7 @@ class Saves:
     def __init__(self, name):
         self.name = name
 
-    def save_pretrained(self, folder):
+    def save_pretrained(self, folder, state_dict=None):
         os.makedirs(folder, exist_ok=True)
         (folder / self.name).write_text(self.name)
 
