@@ -22,9 +22,9 @@ from pathlib import Path
 import yaml
 
 from echochamber import loading
-from echochamber.cost import Costs
 from echochamber.grid import Grid
-from echochamber.plan import plan
+from echochamber.planning.cost import Costs
+from echochamber.planning.plan import plan
 
 ROOT = Path(__file__).parents[1]
 

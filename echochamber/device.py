@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import torch
 
-from echochamber import gpus, hardware
+from echochamber import gpus
 from echochamber.job import Interrupted, UserError
+from echochamber.planning import hardware
 
 
 def pick(stop: Callable[[], bool] = lambda: False, number: int | None = None) -> torch.device:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from echochamber.files import part_name
-from echochamber.hardware import DEVICES
 from echochamber.ids import Model, Paths, Probe, Run
+from echochamber.planning.hardware import DEVICES
 from echochamber.settings import (
     Benchmark,
     GridFile,

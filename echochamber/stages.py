@@ -21,5 +21,5 @@ VERSIONS = {
     "download": 1,  # echochamber/download.py
     "mixtures": 1,  # echochamber/mixture.py
     "status": 1,  # echochamber/status.py
-    "plan": 1,  # echochamber/plan.py
+    "plan": 1,  # echochamber/planning/plan.py
 }

@@ -3,7 +3,7 @@
 Snakemake counts `gpu` only where it is limited (`--resources gpu=2`, a profile): a machine without GPUs runs every job.
 """
 
-from echochamber.cost import Costs, mem_mb, runtime
+from echochamber.planning.cost import Costs, mem_mb, runtime
 
 COSTS = Costs(GRID)
 

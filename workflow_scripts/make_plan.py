@@ -3,7 +3,7 @@
 from echochamber import files
 from echochamber.grid import Grid
 from echochamber.job import Job, main
-from echochamber.plan import plan, readable
+from echochamber.planning.plan import plan, readable
 
 
 def body(job: Job) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat
 
-from echochamber.hardware import DEVICES
+from echochamber.planning.hardware import DEVICES
 from echochamber.settings.base import Settings
 
 

@@ -11,11 +11,12 @@ from rl_toys import tiny_model
 from rl_trainers import judge, trainer_and_batch  # noqa: F401
 from torch.utils.flop_counter import FlopCounterMode
 
-from echochamber import flops as count
-from echochamber import forward, generate, hardware, loader, loading, machine
+from echochamber import forward, generate, loader, loading
 from echochamber import model as models
-from echochamber.cost import PAPERS_LARGEST, Cost, Costs, forward_passes, mem_mb, runtime
-from echochamber.hardware import DEVICES
+from echochamber.planning import flops as count
+from echochamber.planning import hardware, machine
+from echochamber.planning.cost import PAPERS_LARGEST, Cost, Costs, forward_passes, mem_mb, runtime
+from echochamber.planning.hardware import DEVICES
 from echochamber.rl.rollout import Rollout
 from echochamber.settings import Hardware, Scale
 

@@ -13,7 +13,7 @@ from echochamber.analysis.predictions import law
 from echochamber.analysis.studies import parameters
 from echochamber.grid import Grid
 from echochamber.ids import Model, Run
-from echochamber.plan import plan, readable
+from echochamber.planning.plan import plan, readable
 from echochamber.settings import CLAIMS, GridFile
 
 ROOT = Path(__file__).parents[2]
@@ -237,7 +237,7 @@ def test_the_committed_schema_is_the_settings():
 
 
 @pytest.mark.parametrize(
-    "module", ["echochamber.loading", "echochamber.plan", "echochamber.cost", "echochamber.metrics"]
+    "module", ["echochamber.loading", "echochamber.planning.plan", "echochamber.planning.cost", "echochamber.metrics"]
 )
 def test_a_grid_is_read_without_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'snakemake' in sys.modules)"

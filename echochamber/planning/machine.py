@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from echochamber.flops import Shape
-from echochamber.hardware import DEVICES
+from echochamber.planning.flops import Shape
+from echochamber.planning.hardware import DEVICES
 from echochamber.settings import Hardware
 
 MOST_ROWS, CACHE_BYTES, LOGITS_AT_ONCE, TOKENS_AT_ONCE = 1024, 2**29, 2**26, 2**14

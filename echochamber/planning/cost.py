@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from echochamber import flops, machine
-from echochamber.flops import Shape
 from echochamber.grid import Grid
 from echochamber.ids import Model, Probe, Run
-from echochamber.machine import FROZEN, RESUMED, TRAINED, Machine
+from echochamber.planning import flops, machine
+from echochamber.planning.flops import Shape
+from echochamber.planning.machine import FROZEN, RESUMED, TRAINED, Machine
+from echochamber.planning.text_sizes import TextSizes
 from echochamber.rl import schedule
 from echochamber.settings import ExpertIteration, PolicyGradient, Sampling, Scale
-from echochamber.text_sizes import TextSizes
 
 START_SECONDS = 6.0
 """Until torch and transformers are imported and a model is loaded."""

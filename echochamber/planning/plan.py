@@ -7,9 +7,9 @@ from dataclasses import fields
 
 import pandas as pd
 
-from echochamber.cost import Cost, Costs
 from echochamber.grid import Grid
 from echochamber.ids import Model, Run
+from echochamber.planning.cost import Cost, Costs
 from echochamber.settings import Study
 
 STAGES = ("corpora", "pretraining", "posttraining", "evaluation")
@@ -24,7 +24,7 @@ def plan(grid: Grid) -> pd.DataFrame:
     """Jobs and what they take, per study and stage, and of the whole grid, where a job of several studies counts once.
 
     Returns:
-        study, stage (`all`: their sum), jobs, and the fields of `echochamber.cost.Cost`: sums, but for the two of
+        study, stage (`all`: their sum), jobs, and the fields of `planning.cost.Cost`: sums, but for the two of
         memory, which are those of the largest job. The last rows are the whole grid's.
     """
     costs = Costs(grid)

@@ -1,0 +1,1 @@
+"""What a grid costs, before anything runs: parameters and FLOPs, what devices do, and a plan of it all. No torch."""
