@@ -36,6 +36,9 @@ class Law:
     """(written, right) of the base model, (questions, formats) each -> predicted shares."""
     reasons: tuple[str, ...]
     """Why it does not apply strictly; none: it does."""
+    price: float | None = None
+    """Reward that a nat of KL(pi || ref) costs in an objective that no policy at rest has below the base model's: the
+    coefficient; in the loss over the largest gap of advantages. None: no such objective, or no KL of completions."""
 
 
 def law(settings: Algorithm) -> Law | None:
@@ -50,15 +53,19 @@ def law(settings: Algorithm) -> Law | None:
         return Law("limit", 0.0, limit, ("no KL: every policy that is right everywhere is an optimum",))
     beta = settings.kl.coefficient
     reasons = [text for text, applies in _deviations(settings) if applies]
+    priced = settings.kl.level == "sequence"
     if settings.kl.place == "reward":
-        return Law("tilt", beta, partial(theory.predicted_shares, beta=beta), tuple(reasons))
+        price = beta if priced else None
+        return Law("tilt", beta, partial(theory.predicted_shares, beta=beta), tuple(reasons), price)
     name = "k3" if settings.kl.estimator == "k3" else "tilt"
+    price = None
     if settings.kind in ("ppo", "reinforce_baseline"):  # whitened: no gap is known beforehand
         shares = partial(theory.predicted_shares if name == "tilt" else theory.stationary_k3, beta=beta)
     else:
         gap = partial(theory.advantage_gap, group=settings.samples_per_prompt, kind=settings.kind)
         shares = partial(theory.with_gap(name, gap), beta=beta)
-    return Law(name, beta, shares, tuple(reasons))
+        price = beta / theory.largest_gap(gap) if name == "tilt" and priced else None
+    return Law(name, beta, shares, tuple(reasons), price)
 
 
 def _deviations(settings: PolicyGradient) -> list[tuple[str, bool]]:
@@ -80,7 +87,9 @@ def predictions(start: Start, rollouts: Rollouts, seed: int = 0) -> list[dict]:
 
     measure: `base`, `predicted` (from the samples as they are), `bias` (what the number of samples still hides, see
     `theory.predict`), `corrected` (their sum), `measured`, each by format; `error`, the root mean square over formats
-    of corrected - measured, and `movement`, how far the shares still move at the end of the run.
+    of corrected - measured, and `movement`, how far the shares still move at the end of the run. Where the law has a
+    price of KL(pi || ref): `objective`, mean reward minus that price times the KL at the end of the run, and
+    `base_objective`, the base model's, which is its mean reward.
     """
     found = law(rollouts.settings)
     if found is None:
@@ -113,6 +122,12 @@ def predictions(start: Start, rollouts: Rollouts, seed: int = 0) -> list[dict]:
     size = {key: measured[key] for key in ("n_questions", "n_samples")}
     rows.append(common | {"measure": "error", "format": None} | error | base_size)
     rows.append(common | {"measure": "movement", "format": None} | moved | size)
+    if found.price is not None:
+        (begun,) = question_intervals(answers.correct.mean(1)[:, None]).T
+        began = dict(zip(("estimate", "low", "high"), begun, strict=True))
+        ended = {"estimate": rollouts.objective(found.price), "low": np.nan, "high": np.nan}
+        rows.append(common | {"measure": "base_objective", "format": None} | began | base_size)
+        rows.append(common | {"measure": "objective", "format": None} | ended | size)
     return rows
 
 

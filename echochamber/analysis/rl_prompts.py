@@ -93,6 +93,12 @@ class Rollouts:
         numbers = {"n_questions": prompts, "n_samples": int(self.completions[last].sum())}
         return {"estimate": estimate, "low": low, "high": high} | numbers
 
+    def objective(self, price: float) -> float:
+        """Mean reward minus `price` a nat of KL(pi || ref) of whole completions, at the end of the run."""
+        last = self.log[self.last]
+        value = (last["reward_mean"] - price * last["kl"]).to_numpy(dtype=float)
+        return float(np.average(value, weights=self.completions[self.last]))
+
     def movement(self) -> float:
         """How far the shares still move: total variation between the last tenth of the batches and the tenth before."""
         step = self.log["step"].to_numpy(dtype=float)

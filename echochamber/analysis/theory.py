@@ -97,6 +97,11 @@ def advantage_gap(mean: np.ndarray, group: int, kind: str) -> np.ndarray:
     return (chance * (advantage(1) - advantage(0))).sum(-1)
 
 
+def largest_gap(gap: Gap) -> float:
+    """Over mean rewards from 0 to 1; a gap is flat or has its largest value at the ends."""
+    return float(gap(np.linspace(0, 1, 101)).max())
+
+
 def with_gap(law: str, gap: Gap) -> Callable[[np.ndarray, np.ndarray, float], np.ndarray]:
     """A law (`tilt` or `k3`) for a KL in the loss beside advantages with this gap: the same arguments and result.
 

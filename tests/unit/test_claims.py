@@ -259,13 +259,50 @@ def test_t1(error, change, expected):
     rows = []
     for run in made["runs"][made["runs"]["kind"] == "run"].to_dict("records"):
         row = {"law": "tilt", "beta": 0.3, "strict": True, "reason": "", "measure": "error", "format": None} | change
-        rows.append(run | row | {"estimate": error + rng.normal(0, 0.005)})
+        rows += with_objectives(run | row | {"estimate": error + rng.normal(0, 0.005)}, 0.4)
     table = claims.evaluate(grid, made | {"theory": pd.DataFrame(rows)})
     row = table[table["claim"] == "T1"].iloc[0]
     assert row.verdict == expected
     if not change:
         assert row.estimate == pytest.approx(error, abs=0.01)
         assert row.threshold == "< 0.1"
+
+
+def with_objectives(row: dict, end: float | None) -> list[dict]:
+    """The error of a run, and the objectives that it began (.27) and ended with; None: not measured."""
+    values = {"base_objective": 0.27} | ({} if end is None else {"objective": end})
+    return [row] + [row | {"measure": name, "estimate": value} for name, value in values.items()]
+
+
+@pytest.mark.parametrize("error", [0.02, 0.2])
+@pytest.mark.parametrize(
+    ("ends", "below"),
+    [
+        ([0.4, 0.27, 0.3, 0.5, 0.4, 0.4], 0),  # no worse than the base model is enough
+        ([0.4, 0.269, 0.3, 0.5, 0.4, 0.4], 1),  # five others do not make up for one
+        ([0.4, np.nan, 0.3, None, 0.4, 0.4], 2),
+        ([-0.883, 0.174, 0.2, 0.1, 0, 0.2], 6),
+    ],
+)
+def test_t1_needs_every_run_of_a_condition_at_an_objective_no_worse_than_the_base_models(ends, below, error):
+    """Whatever the errors are: five runs that fit the prediction perfectly do not make up for one that is not there."""
+    grid = fabricated.grid(Path("results"), one=RUNS | SIX | {"claims": ["T1"]})
+    made = simulate(grid)
+    runs = made["runs"][made["runs"]["kind"] == "run"]
+    seeds = sorted(runs["model_seed"].unique())
+    rng = np.random.default_rng(0)
+    rows = []
+    for run in runs.to_dict("records"):
+        row = run | {"law": "tilt", "beta": 0.3, "strict": True, "reason": "", "measure": "error", "format": None}
+        end = ends[seeds.index(run["model_seed"])]
+        rows += with_objectives(row | {"estimate": (0 if end and end < 0.27 else error) + rng.normal(0, 0.005)}, end)
+    table = claims.evaluate(grid, made | {"theory": pd.DataFrame(rows)})
+    said = table[table["claim"].str.startswith("T1")]
+    if below:
+        assert set(said["verdict"]) == {"not in this grid"}
+        assert f"base model's in {below} of 6 runs" in said.to_csv()
+    else:
+        assert said["verdict"].iloc[0] == ("holds" if error < 0.1 else "fails")
 
 
 def test_the_registered_study_is_large_enough_to_decide_every_claim():
@@ -281,13 +318,14 @@ def test_the_registered_study_is_large_enough_to_decide_every_claim():
 
     made = simulate(study, world)
     rng = np.random.default_rng(0)
-    rows = [
+    errors = [
         run
         | {"law": "tilt", "beta": study.file.algorithms[run["algorithm"]].kl.coefficient, "strict": True}
         | {"reason": "", "measure": "error", "format": None, "estimate": rng.normal(0.03, 0.01)}
         for run in made["runs"].to_dict("records")
         if str(run["algorithm"]).startswith("rloo")
     ]
+    rows = [row for error in errors for row in with_objectives(error, 0.4)]
     none = pd.DataFrame(columns=["id", "mixture", "scale", "algorithm", "prompts", "format", "step", "n_samples"])
     table = claims.evaluate(study, made | {"theory": pd.DataFrame(rows), "styles": none})
     said = table[~table["claim"].str.contains(".", regex=False)].groupby("claim")["verdict"].agg(set)

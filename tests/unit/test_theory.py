@@ -6,10 +6,13 @@ from functools import partial
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import brentq, minimize
 
 from echochamber.analysis import predictions, theory
+from echochamber.analysis.rl_prompts import SHARES, Rollouts, Start
+from echochamber.analysis.samples import Answers
 from echochamber.settings import ExpertIteration, PolicyGradient
 
 
@@ -186,6 +189,60 @@ def test_expert_iteration_and_controls():
     assert not strict.reasons
     assert strict.shares(np.array([[6, 4]]), np.array([[3, 1]]))[0] == pytest.approx([0.75, 0.25])
     assert predictions.law(PolicyGradient(kind="grpo", reward="random")) is None
+
+
+LOSS = RL | {"kl": {"place": "loss", "estimator": "k2", "level": "sequence", "coefficient": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "price"),
+    [
+        (ON_POLICY | {"kind": "rloo"}, 0.3),
+        (ON_POLICY | {"kind": "ppo"}, 0.3),
+        (LOSS | {"kind": "rloo"}, 0.3),
+        (LOSS | {"kind": "dr_grpo"}, 0.3 / (7 / 8)),
+        (LOSS | {"kind": "grpo"}, 0.3 / (7 / 8 / 0.125**0.5)),  # one right answer of 8: (1 - 1/8) over its deviation
+    ],
+)
+def test_at_rest_the_objective_is_above_the_base_models(settings, price):
+    law = predictions.law(PolicyGradient(**settings))
+    assert law.price == pytest.approx(price)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        reference, reward = rng.dirichlet(np.full(6, 0.5)), np.array([1, 0, 1, 0, 1, 0])
+        pi = law.shares(reference[None], (reference * reward)[None])[0]  # each completion as a format of its own
+        assert pi @ reward - law.price * pi @ np.log(pi / reference) > reference @ reward
+
+
+def test_only_a_penalty_on_kl_of_completions_has_an_objective():
+    for kl in (
+        {"place": "none"},
+        {"place": "reward", "level": "token", "coefficient": 0.3},
+        {"place": "loss", "estimator": "k3", "level": "sequence", "coefficient": 0.3},
+    ):
+        law = predictions.law(PolicyGradient(kind="rloo", **RL, kl=kl))
+        assert law.price is None, kl
+    assert predictions.law(ExpertIteration(kind="expert_iteration")).price is None
+
+
+def test_objectives_in_the_table_by_hand():
+    """20 batches: the last tenth are two, of 256 and 512 completions."""
+    correct = np.array([[1, 0, 1, 1], [0, 0, 0, 1], [1, 0, 0, 0]], dtype=bool)
+    form, blank = np.array([[0, 0, 1, 1], [0, 0, 0, 1], [1, 0, 0, 1]]), np.zeros((3, 4), dtype=int)
+    every = {"correct_authors": correct, "format_authors": form, "key": blank, "tokens": blank}
+    questions = np.array(["a", "b", "c"])
+    answers = Answers(questions, correct=correct, format=form, finished=blank == 0, degenerate=blank == 1, **every)
+    log = pd.DataFrame({"step": np.arange(1, 21), "completions_sampled": [*(256 * np.arange(1, 20)), 256 * 21]})
+    log[SHARES] = [0.5, 0.5, 0, 0, 0]
+    log["reward_mean"], log["kl"] = [0.9] * 18 + [0.5, 0.8], [0.0] * 18 + [1.0, 2.0]
+    rows = predictions.predictions(Start(answers), Rollouts(PolicyGradient(**ON_POLICY | {"kind": "rloo"}), log))
+    found = {row["measure"]: row for row in rows}
+    assert found["base_objective"]["estimate"] == pytest.approx(5 / 12)
+    assert found["base_objective"]["low"] < 5 / 12 < found["base_objective"]["high"]
+    assert found["objective"]["estimate"] == pytest.approx((0.5 - 0.3 + 2 * (0.8 - 0.6)) / 3)
+    assert found["objective"]["n_samples"] == 768
+    other = Rollouts(PolicyGradient(kind="grpo", **RL, kl={"place": "none"}), log)
+    assert not any("objective" in row["measure"] for row in predictions.predictions(Start(answers), other))
 
 
 def test_the_interval_of_the_error_holds_its_level():
