@@ -51,6 +51,7 @@ def test_killed_at_random_moments(nursery, undisturbed, tmp_path, kind):
         if status == 0:
             assert outcome(here) == result
             runs += 1
+            seconds *= 0.7  # the machine was busier when the time was taken
     assert nursery.run(kind, here) == 0
     assert outcome(here) == result
 
@@ -74,18 +75,21 @@ def test_killed_inside_a_checkpoint_write(nursery, undisturbed, tmp_path, kind, 
 def test_sigterm_saves_and_exits_with_75(nursery, undisturbed, tmp_path, kind):
     result, seconds = undisturbed[kind]
     draw = random.Random(f"stops of {kind}")
-    while True:
-        process = nursery.start(kind, tmp_path)
+    status, tries = None, 0
+    while status != 75:
+        here = tmp_path / str(tries)
+        process = nursery.start(kind, here)
         time.sleep(draw.uniform(0.1, 0.5) * seconds)
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
         status = nursery.wait()
-        if status == 75:
-            break
-        assert status in (0, -signal.SIGTERM)  # over, or not yet listening: once more
-    assert (tmp_path / "latest/state.pt").exists()
-    assert nursery.run(kind, tmp_path) == 0
-    assert outcome(tmp_path) == result
+        assert status in (75, 0, -signal.SIGTERM)  # over, or not yet listening: once more
+        seconds *= 0.7 if status == 0 else 1.0
+        tries += 1
+        assert tries < 20
+    assert (here / "latest/state.pt").exists()
+    assert nursery.run(kind, here) == 0
+    assert outcome(here) == result
 
 
 @pytest.mark.parametrize("kind", KINDS)
