@@ -25,7 +25,7 @@ from echochamber.stages import VERSIONS
 
 Spec = dict[str, Any]
 
-PLACEMENT = ("gpus",)
+PLACEMENT = ("gpus", "nodes")
 """Settings of a scale that say where its pretraining runs, and change no result."""
 
 
@@ -153,6 +153,10 @@ class Grid:
         if not DEVICES[self.file.hardware.device].is_gpu:
             return 0
         return self.file.scales[scale].gpus if scale else 1
+
+    def nodes(self, scale: str) -> int:
+        """Machines that pretrain a scale; one on a CPU."""
+        return self.file.scales[scale].nodes if self.gpus() else 1
 
     def shards(self, source: str) -> list[tuple[str, str]]:
         """(source, name) of its shards."""

@@ -21,6 +21,12 @@ rule pretrain:
         mem_mb=memory(pretrain_cost),
         runtime=minutes(pretrain_cost),
         gpu=pretrain_gpus,
+        machines=pretrain_nodes,
+        # To the Slurm plugin: one task on each of so many nodes, started by launch.py and not by the plugin.
+        nodes=on_several_nodes("nodes"),
+        tasks=on_several_nodes("nodes"),
+        tasks_per_gpu=on_several_nodes(0),
+        mpi=on_several_nodes("srun"),
     params:
         spec=pretrain_spec,
         out=subpath(output.metrics, parent=True),
@@ -28,5 +34,5 @@ rule pretrain:
     message:
         "Pretraining {wildcards.mixture}, {wildcards.scale}, seed {wildcards.seed}"
     shell:
-        "job launch --gpus {resources.gpu} pretrain "
+        "job launch --gpus {resources.gpu} --nodes {resources.machines} pretrain "
         "--spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"

@@ -30,6 +30,20 @@ def pretrain_gpus(wildcards):
     return GRID.gpus(wildcards.scale)
 
 
+def pretrain_nodes(wildcards):
+    return GRID.nodes(wildcards.scale)
+
+
+def on_several_nodes(value):
+    """A resource of the Slurm plugin that only a pretraining on several nodes has; None is no resource."""
+
+    def resource(wildcards):
+        nodes = pretrain_nodes(wildcards)
+        return None if nodes == 1 else nodes if value == "nodes" else value
+
+    return resource
+
+
 def shard_cost(wildcards):
     return COSTS.corpus_shard(wildcards.source)
 

@@ -20,8 +20,10 @@ class Scale(Settings):
     tied: bool = False
     """Whether input and output embeddings are one matrix."""
     gpus: PositiveInt = 1
-    """GPUs, of one machine, of a pretraining job that runs on GPUs at all: one process each. No part of its spec: the
+    """GPUs, of all its nodes, of a pretraining job that runs on GPUs at all: one process each. No part of its spec: the
     result is the same, and a run may go on with another number."""
+    nodes: PositiveInt = 1
+    """Machines of a Slurm cluster that those GPUs lie in, as many in each. No part of the spec either."""
     micro_batch_rows: PositiveInt | None = None
     """Rows of one forward and backward pass of a process; their gradients add up to those of the whole batch. None: as
     many as make 16,384 tokens, at least one."""
@@ -36,6 +38,8 @@ class Scale(Settings):
             raise ValueError(f"heads: found {self.heads}, allowed: a divisor of the width {self.width}")
         if (self.width // self.heads) % 2:
             raise ValueError(f"heads: found {self.heads}, allowed: width / heads even (rotary embeddings turn pairs)")
+        if self.gpus % self.nodes:
+            raise ValueError(f"nodes: found {self.nodes}, allowed: a divisor of gpus, {self.gpus}")
         return self
 
 

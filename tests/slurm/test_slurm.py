@@ -107,6 +107,17 @@ def two_processes(grid: Grid, _) -> Freeze:
     return asked(grid, frozen)
 
 
+def two_nodes(grid: Grid, _) -> Freeze:
+    """The same on one GPU of each of two nodes, through two copies of the launcher."""
+    file = grid.folder / "tiny.yaml"
+    file.write_text(file.read_text().replace("femto: {width", "femto: {gpus: 2, nodes: 2, width"))
+    grid.train("slurm_extra='--nodelist=n1,n3'")
+    frozen = grid.freeze()
+    (grid.folder / "given").write_text(slurm("scontrol", "--details", "show", "job", grid.job()))
+    slurm("scancel", "--signal=TERM", grid.job())
+    return asked(grid, frozen)
+
+
 def asked(grid: Grid, frozen: Freeze | None = None) -> Freeze:
     """Let the training go on once it has been asked to stop."""
     frozen = frozen or grid.freeze()
@@ -131,8 +142,9 @@ SCENARIOS = (
     main_process_killed,
     interrupted,
     two_processes,
+    two_nodes,
 )
-FAULTS = SCENARIOS[1:-1]
+FAULTS = SCENARIOS[1:-2]
 
 
 class Ended:
@@ -210,8 +222,9 @@ def test_a_job_sees_the_gpu_that_slurm_gave_it(scenarios):
     assert f"SLURMD_NODENAME=n1, CUDA_VISIBLE_DEVICES={given}\n" in grid.log.read_text()
 
 
-def test_a_pretraining_in_two_processes_is_interrupted_and_goes_on(scenarios, undisturbed):
-    ended = scenarios["two_processes"].result()
+@pytest.mark.parametrize("name", ["two_processes", "two_nodes"])
+def test_a_pretraining_in_two_processes_is_interrupted_and_goes_on(scenarios, undisturbed, name):
+    ended = scenarios[name].result()
     assert ended.status == 0, ended.output
     assert len(re.findall("has been submitted with SLURM jobid", ended.output)) == 1
     assert ended.attempts == {"interrupted": 1, "failed": 0, "killed": 0}
@@ -221,3 +234,12 @@ def test_a_pretraining_in_two_processes_is_interrupted_and_goes_on(scenarios, un
     found, alone = pd.read_csv(ended.grid.metrics), pd.read_csv(io.BytesIO(undisturbed))
     assert list(found["step"]) == list(alone["step"])
     assert found["loss"].to_numpy() == pytest.approx(alone["loss"].to_numpy(), rel=0.02)
+
+
+def test_two_nodes_run_a_process_each_on_a_gpu_of_theirs(scenarios):
+    grid = scenarios["two_nodes"].result().grid
+    given = (grid.folder / "given").read_text()
+    assert "NumNodes=2 " in given
+    for node, log in (("n1", grid.log), ("n3", grid.log.with_suffix(".rank1.log"))):
+        number = re.search(rf"Nodes=(?:{node}|n\[1,3\]) .*GRES=gpu:a100:1\(IDX:(\d)\)", given)[1]
+        assert f"SLURMD_NODENAME={node}, CUDA_VISIBLE_DEVICES={number}\n" in log.read_text()

@@ -213,10 +213,20 @@ def test_gpus_of_a_job():
     assert (on_cpu.gpus("nano"), on_cpu.gpus()) == (0, 0)
 
 
+def test_nodes_of_a_pretraining():
+    two = {"scales/nano/gpus": 4, "scales/nano/nodes": 2}
+    on_gpus = grid(hardware={"device": "H100"}, **two)
+    assert (on_gpus.nodes("nano"), on_gpus.nodes("pico")) == (2, 1)
+    assert grid(hardware={"device": "CPU"}, **two).nodes("nano") == 1
+    with pytest.raises(loading.GridError, match="nodes: found 3, allowed: a divisor of gpus, 4"):
+        grid(**two | {"scales/nano/nodes": 3})
+
+
 def test_only_the_plan_looks_at_the_hardware():
     one, other = grid(hardware={"device": "H100"}), grid(hardware={"device": "CPU"})
     assert one.whole_spec("tables") == other.whole_spec("tables")
-    assert one.whole_spec("tables") == grid(**{"scales/nano/gpus": 4}).whole_spec("tables")
+    several = grid(**{"scales/nano/gpus": 4, "scales/nano/nodes": 2})
+    assert one.whole_spec("tables") == several.whole_spec("tables")
     assert Grid.from_spec(one.whole_spec("tables")).index() == one.index()
     assert one.whole_spec("plan") != other.whole_spec("plan")
 

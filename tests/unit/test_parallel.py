@@ -114,6 +114,21 @@ def test_processes_that_do_not_divide_the_batch_are_refused(folder):
         run("refused", {}, folder, Processes(torch.device("cpu"), rank=1, size=3))
 
 
+@pytest.mark.parametrize(
+    ("gpus", "line"),
+    [
+        ("4", "nodes: found 2 outside a Slurm job, allowed: 1 (docs/cluster.md)\n"),
+        ("3", "gpus: found 3 on 2 nodes, allowed: a multiple of the nodes\n"),
+        ("0", "gpus: found 0 on 2 nodes, allowed: a multiple of the nodes\n"),
+    ],
+)
+def test_nodes_are_refused_outside_slurm_and_where_gpus_are_uneven(gpus, line):
+    launch = [sys.executable, str(ROOT / "workflow_scripts/launch.py"), "--gpus", gpus, "--nodes", "2", "pretrain"]
+    outside = {name: value for name, value in ENVIRONMENT.items() if name != "SLURM_JOB_ID"}
+    done = subprocess.run(launch, env=outside, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, line)
+
+
 def test_sigterm_to_one_process_of_torchrun_saves_and_exits_with_75_everywhere(folder, tmp_path):
     settings, scale = settings_of({"settings": {"log_every": 1}})
     world = {
