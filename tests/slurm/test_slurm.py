@@ -7,6 +7,7 @@ scenario disturbs is a training that stands still in its middle (SIGSTOP), so th
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -113,7 +114,10 @@ def two_nodes(grid: Grid, _) -> Freeze:
     file.write_text(file.read_text().replace("femto: {width", "femto: {gpus: 2, nodes: 2, width"))
     grid.train("slurm_extra='--nodelist=n1,n3'")
     frozen = grid.freeze()
+    # Now: after the interruption the job may be given other GPUs, and its log begins anew.
     (grid.folder / "given").write_text(slurm("scontrol", "--details", "show", "job", grid.job()))
+    for log in (grid.log, grid.log.with_suffix(".rank1.log")):
+        shutil.copy(log, grid.folder)
     slurm("scancel", "--signal=TERM", grid.job())
     return asked(grid, frozen)
 
@@ -241,5 +245,6 @@ def test_two_nodes_run_a_process_each_on_a_gpu_of_theirs(scenarios):
     given = (grid.folder / "given").read_text()
     assert "NumNodes=2 " in given
     for node, log in (("n1", grid.log), ("n3", grid.log.with_suffix(".rank1.log"))):
+        seen = (grid.folder / log.name).read_text()
         number = re.search(rf"Nodes=(?:{node}|n\[1,3\]) .*GRES=gpu:a100:1\(IDX:(\d)\)", given)[1]
-        assert f"SLURMD_NODENAME={node}, CUDA_VISIBLE_DEVICES={number}\n" in log.read_text()
+        assert f"SLURMD_NODENAME={node}, CUDA_VISIBLE_DEVICES={number}\n" in seen
