@@ -13,7 +13,7 @@ SLURM_CLUSTER := build/slurm-cluster
 
 .PHONY: help demo test lint format figures report plan status watch clean-results slurm-plugin slurm-up slurm-down
 help:
-	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (12 to 15 minutes on two cores)"
+	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (7 to 15 minutes on two cores)"
 	@echo "make test           lint and the whole test suite"
 	@echo "make figures        draw the figures of $(GRID) (and make what they need)"
 	@echo "make report         write its report page"
