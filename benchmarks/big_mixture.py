@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-from echochamber.mixture import Batches
+from echochamber.data.mixture import Batches
+from echochamber.data.tokenizer import train_bpe
 from echochamber.settings import HubSource, Pretraining, Scale
-from echochamber.tokens import train_bpe
 
 ROOT = Path(__file__).resolve().parent.parent
 LENGTH, ROWS = 512, 64
@@ -98,29 +98,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=int, default=100_000_000, help="of the mixture, after the passes")
     parser.add_argument("--shards", type=int, default=2)
-    found = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tokenizer = train_bpe(["\n\n".join(pair) for pair in texts(2000, 0)], 1000)
         tokenizer.save_pretrained(folder / "tokenizer")
         per_document = np.mean([len(tokenizer("\n\n".join(pair)).input_ids) + 1 for pair in texts(500, 1)])
-        documents = int(found.tokens / per_document / 3)
+        documents = int(args.tokens / per_document / 3)
         (folder / "as/algebraic-stack/train").mkdir(parents=True)
         (folder / "tg").mkdir()
         with (folder / "tg/train.jsonl").open("w", encoding="utf-8") as file:
             for question, code in texts(documents, 2):
                 file.write(json.dumps({"question": question, "code": code}) + "\n")
-        for part in range(found.shards):
+        for part in range(args.shards):
             with zstandard.open(folder / f"as/algebraic-stack/train/{part}.jsonl.zst", "wt", encoding="utf-8") as file:
-                for pair in texts(documents // found.shards, 3 + part):
+                for pair in texts(documents // args.shards, 3 + part):
                     file.write(json.dumps({"text": "\n\n".join(pair)}) + "\n")
         steps = Steps(folder)
         for source, dataset in (("tg", "tinygsm"), ("as", "algebraic-stack")):
-            settings = HubSource(kind="hub", dataset=dataset, path=source, shards=found.shards).model_dump(mode="json")
-            spec = {"source": source, "settings": settings, "held_out_documents": 64, "tokenizer": "tokenizer"}
-            spec |= {"version": 0, "leave_out": []}
-            for shard in range(found.shards):
-                steps.run("tokenise a shard", "tokenize_corpus", spec | {"shard": shard}, f"corpora/{source}")
+            settings = HubSource(kind="hub", dataset=dataset, path=source, shards=args.shards).model_dump(mode="json")
+            spec = {"source": source, "settings": settings, "held_out_documents": 64}
+            spec |= {"version": 0}
+            for shard in range(args.shards):
+                steps.run(
+                    "tokenise a shard",
+                    "tokenize_corpus",
+                    spec | {"shard": shard, "tokenizer": "tokenizer"},
+                    f"corpora/{source}",
+                )
             steps.run("join the shards", "join_corpus", spec, f"corpora/{source}")
         spec = {"version": 0, "passes": PASSES, "corpora": {s: f"corpora/{s}" for s in PASSES}, "background": ["as"]}
         steps.run("mixture", "make_mixture", spec, "mixtures/m")
@@ -132,7 +137,14 @@ def main() -> None:
                 sequence_length=LENGTH, batch_rows=ROWS, packing=packing, precision="fp32", log_every=1
             ).model_dump(mode="json")
             scale = Scale(width=32, layers=1, heads=2, intermediate=64).model_dump(mode="json")
-            spec = {"version": 0, "scale": scale, "settings": settings, "seed": 0, "mixture": "mixtures/m.json"}
+            spec = {
+                "version": 0,
+                "scale": scale,
+                "settings": settings,
+                "seed": 0,
+                "stream": "big",
+                "mixture": "mixtures/m.json",
+            }
             spec |= {"tokenizer": "tokenizer"}
             steps.run(f"start of training, {packing}", "pretrain", spec, f"models/{packing}", until=" step ")
             started = time.perf_counter()

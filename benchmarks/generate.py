@@ -15,24 +15,24 @@ import time
 import torch
 from workload import arguments, load, machine, report
 
-from echochamber.forward import pad_left
-from echochamber.generate import generate
-from echochamber.rl.rollout import end_and_padding
+from echochamber.models.forward import pad_left
+from echochamber.sampling.generate import generate
+from echochamber.sampling.prompts import end_and_padding
 from echochamber.settings import Sampling
 
 
 def main() -> None:
-    found = arguments(__doc__.splitlines()[0], prompts=64, samples=8, rounds=3, max_new_tokens=112)
-    model, tokenizer, _, prompts = load(found)
-    prompts = prompts[: found.prompts]
+    args = arguments(__doc__.splitlines()[0], prompts=64, samples=8, rounds=3, max_new_tokens=112)
+    model, tokenizer, _, prompts = load(args)
+    prompts = prompts[: args.prompts]
     eos, pad = end_and_padding(tokenizer)
-    sampling = Sampling(temperature=1.0, max_new_tokens=found.max_new_tokens)
+    sampling = Sampling(temperature=1.0, max_new_tokens=args.max_new_tokens)
 
     def ours(seed: int) -> int:
         drawn = generate(
             model,
             prompts,
-            samples=found.samples,
+            samples=args.samples,
             sampling=sampling,
             eos=eos,
             pad=pad,
@@ -41,12 +41,12 @@ def main() -> None:
         return sum(map(len, drawn.completions))
 
     peer = {
-        "max_new_tokens": found.max_new_tokens,
+        "max_new_tokens": args.max_new_tokens,
         "do_sample": True,
         "temperature": 1.0,
         "top_k": 0,
         "top_p": 1.0,
-        "num_return_sequences": found.samples,
+        "num_return_sequences": args.samples,
         "cache_implementation": "static",
         "disable_compile": model.device.type == "cpu",
         "eos_token_id": eos,
@@ -62,7 +62,7 @@ def main() -> None:
         return int((ended.cumsum(1) - ended.long() == 0).sum())
 
     rounds: dict[str, list[tuple[int, float]]] = {"echochamber": [], "transformers": []}
-    for seed in range(found.rounds + 1):  # the first round warms up
+    for seed in range(args.rounds + 1):  # the first round warms up
         for name, sample in (("echochamber", ours), ("transformers", theirs)):
             started = time.perf_counter()
             tokens = sample(seed)
@@ -75,11 +75,11 @@ def main() -> None:
             "benchmark": "generate",
             "tokens_per_second": speed,
             "ratio": speed["echochamber"] / speed["transformers"],
-            "completions": found.prompts * found.samples,
+            "completions": args.prompts * args.samples,
             "prompt_tokens_mean": sum(map(len, prompts)) / len(prompts),
-            "completion_tokens_mean": rounds["echochamber"][-1][0] / (found.prompts * found.samples),
+            "completion_tokens_mean": rounds["echochamber"][-1][0] / (args.prompts * args.samples),
             "peer_settings": peer,
-            **machine(model, found.threads),
+            **machine(model, args.threads),
         }
     )
 

@@ -20,15 +20,17 @@ from collections.abc import Callable
 import torch
 from workload import machine, report
 
-from echochamber import device as devices
-from echochamber import fixed_shapes, model
+from echochamber.algorithms import algorithm
 from echochamber.corpora import synthetic
-from echochamber.forward import LanguageModel
-from echochamber.generate import generate
-from echochamber.rl.policy_gradient import Trainer
-from echochamber.rl.rollout import encode_questions, end_and_padding
-from echochamber.settings import PolicyGradient, Sampling, Scale, SyntheticQuestions
-from echochamber.tokens import train_bpe
+from echochamber.data.tokenizer import train_bpe
+from echochamber.models import architecture
+from echochamber.models import device as devices
+from echochamber.models.forward import LanguageModel
+from echochamber.rl.step import Trainer
+from echochamber.sampling import fixed_shapes
+from echochamber.sampling.generate import generate
+from echochamber.sampling.prompts import encode_questions, end_and_padding
+from echochamber.settings import Sampling, Scale, SyntheticQuestions
 
 PAPER = Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000
 TINY = Scale(width=64, layers=2, heads=2, intermediate=256), 512
@@ -43,41 +45,41 @@ def main() -> None:
     for name, value in {"prompts": 64, "samples": 8, "new-tokens": 512, "micro-batch": 64, "rounds": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--tiny", action="store_true", help="a toy on any device: shows that it runs, measures nothing")
-    found = parser.parse_args()
+    args = parser.parse_args()
     device = devices.pick()
-    if device.type != "cuda" and not found.tiny:
+    if device.type != "cuda" and not args.tiny:
         sys.exit(f"gpu_rl: found the device {devices.name(device)}, allowed: a CUDA device, or --tiny")
-    scale, vocabulary = TINY if found.tiny else PAPER
-    asked = SyntheticQuestions(kind="synthetic", train=found.prompts, test=1, seed=1)
+    scale, vocabulary = TINY if args.tiny else PAPER
+    asked = SyntheticQuestions(kind="synthetic", train=args.prompts, test=1, seed=1)
     questions = synthetic.questions(asked, "gpu", "train")
     tokenizer = train_bpe([question.question for question in questions], min(512, vocabulary))
     eos, pad = end_and_padding(tokenizer)
-    context = 128 + found.new_tokens
-    base = model.build(scale, vocabulary=vocabulary, context=context, eos=eos, pad=pad, seed=0).to(device)
+    context = 128 + args.new_tokens
+    base = architecture.build(scale, vocabulary=vocabulary, context=context, eos=eos, pad=pad, seed=0).to(device)
     prompts = encode_questions(tokenizer, questions)
     result = {
         "benchmark": "gpu_rl",
-        "tiny": found.tiny,
-        "completions": found.prompts * found.samples,
-        "new_tokens": found.new_tokens,
+        "tiny": args.tiny,
+        "completions": args.prompts * args.samples,
+        "new_tokens": args.new_tokens,
         "prompt_tokens_mean": sum(map(len, prompts)) / len(prompts),
-        "decoding": decoding(found, base, prompts, pad, device),
-        "rl_step": {kind: rl_step(found, kind, base, tokenizer, questions, prompts, device) for kind in ALGORITHMS},
+        "decoding": decoding(args, base, prompts, pad, device),
+        "rl_step": {kind: rl_step(args, kind, base, tokenizer, questions, prompts, device) for kind in ALGORITHMS},
         **machine(base, torch.get_num_threads()),
     }
     report(result)
 
 
-def decoding(found: argparse.Namespace, base, prompts: list[list[int]], pad: int, device: torch.device) -> dict:
+def decoding(args: argparse.Namespace, base, prompts: list[list[int]], pad: int, device: torch.device) -> dict:
     """Tokens per second, recorded and not, and the share of what the memory's bandwidth allows."""
     language_model = LanguageModel(base.eval())
-    rows = found.prompts * found.samples
+    rows = args.prompts * args.samples
 
-    def decode(greedy: bool = False, new_tokens: int = found.new_tokens):
+    def decode(greedy: bool = False, new_tokens: int = args.new_tokens):
         return generate(
             language_model,
             prompts,
-            samples=1 if greedy else found.samples,
+            samples=1 if greedy else args.samples,
             sampling=Sampling(temperature=1.0, max_new_tokens=new_tokens),
             greedy=greedy,
             eos=-1,
@@ -92,47 +94,46 @@ def decoding(found: argparse.Namespace, base, prompts: list[list[int]], pad: int
         same = decode(greedy=True, new_tokens=32).completions == recorded
     reset_peak(device)
     with devices.autocast(device, "bf16"):
-        seconds = best(decode, found.rounds, device)
+        seconds = best(decode, args.rounds, device)
         peak = devices.peak_bytes(device)
         with kernel_by_kernel():
-            unrecorded = best(decode, found.rounds, device)
-    mean = sum(map(len, prompts)) / len(prompts) + found.new_tokens / 2
-    read = model.decoding_bytes_per_step(base, rows=rows, tokens=mean, bytes_per_number=2)
-    speed, bandwidth = rows * found.new_tokens / seconds, memory_bandwidth(device, 2**30 if not found.tiny else 2**24)
+            unrecorded = best(decode, args.rounds, device)
+    mean = sum(map(len, prompts)) / len(prompts) + args.new_tokens / 2
+    read = architecture.decoding_bytes_per_step(base, rows=rows, tokens=mean, bytes_per_number=2)
+    speed, bandwidth = rows * args.new_tokens / seconds, memory_bandwidth(device, 2**30 if not args.tiny else 2**24)
     return {
         "recorded_equals_unrecorded": same,
         "tokens_per_second": speed,
-        "tokens_per_second_unrecorded": rows * found.new_tokens / unrecorded,
+        "tokens_per_second_unrecorded": rows * args.new_tokens / unrecorded,
         "bytes_read_per_step": read,
         "bandwidth_bytes_per_second": bandwidth,
-        "share_of_bandwidth_limit": model.share_of_decoding_limit(speed, rows, read, bandwidth),
+        "share_of_bandwidth_limit": architecture.share_of_decoding_limit(speed, rows, read, bandwidth),
         "peak_bytes": peak,
     }
 
 
-def rl_step(found: argparse.Namespace, kind: str, base, tokenizer, questions, prompts, device: torch.device) -> dict:
+def rl_step(args: argparse.Namespace, kind: str, base, tokenizer, questions, prompts, device: torch.device) -> dict:
     """Seconds of a whole step and of its parts, and the most memory that was held."""
-    settings = PolicyGradient(
+    settings = algorithm(
         kind=kind,
         passes=1000,
-        prompts_per_batch=found.prompts,
-        samples_per_prompt=found.samples,
-        sampling={"temperature": 1.0, "max_new_tokens": found.new_tokens},
-        update_batch=min(64, found.prompts * found.samples),
-        micro_batch=found.micro_batch,
+        prompts_per_batch=args.prompts,
+        samples_per_prompt=args.samples,
+        sampling={"temperature": 1.0, "max_new_tokens": args.new_tokens},
+        update_batch=min(64, args.prompts * args.samples),
+        micro_batch=args.micro_batch,
         kl=ALGORITHMS[kind],
         reward="random",
     )
     trainer = Trainer(settings, base, tokenizer, len(questions), 0, device)
-    golds = [question.answer for question in questions]
     reset_peak(device)
     timings = []
 
     def step():
-        row, timing = trainer.step(len(timings) + 1, prompts, golds)
+        row, timing = trainer.step(len(timings) + 1, prompts, questions)
         timings.append(timing | {"completion_tokens_mean": row["completion_tokens_mean"]})
 
-    seconds = best(step, found.rounds, device)
+    seconds = best(step, args.rounds, device)
     kept = ("seconds_generate", "seconds_verify", "seconds_update", "completion_tokens_mean")
     return {"seconds": seconds, "peak_bytes": devices.peak_bytes(device)} | {name: timings[-1][name] for name in kept}
 

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import yaml
 
-from echochamber import loading
-from echochamber.grid import Grid
+from echochamber.grid import parsing
+from echochamber.grid.expansion import Grid
+from echochamber.jobs.spec import Spec
 from echochamber.planning.cost import Costs
 from echochamber.planning.plan import plan
 
@@ -30,10 +31,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def grid_file(runs: int) -> dict:
-    """The demo with one study: 5 mixtures x 2 scales x seeds, and from each model 2 algorithms x 5 seeds."""
-    config = loading.read(ROOT / "config/demo.yaml")
+    """A grid with one study: 5 mixtures x 2 scales x seeds, and from each model 2 algorithms x 5 seeds."""
+    config = parsing.read(ROOT / "tests/support/grids/three_formats.yaml")
     sources = ["tinygsm", "omi1", "omi1-math", "omi2", "omi2-math"]
-    config["name"] = f"runs-{runs}"
+    config |= {"name": f"runs-{runs}", "primary": {}}
     config["mixtures"] = {f"m{passes}": {"passes": {"tinygsm": passes, sources[passes]: 2}} for passes in range(1, 5)}
     config["mixtures"]["all"] = {"passes": dict.fromkeys(sources, 1)}
     config["pretraining"]["checkpoints"] = [100]
@@ -48,10 +49,10 @@ def grid_file(runs: int) -> dict:
     return config
 
 
-def specs(grid: Grid) -> list[dict]:
-    found = [grid.pretrain_spec(model) for model in grid.trained_models.values()]
-    found += [grid.posttrain_spec(run) for run in grid.runs.values()]
-    return found + [grid.evaluate_spec(job, benchmark) for (_, benchmark), job in grid.evaluations.items()]
+def specs(grid: Grid) -> list[Spec]:
+    job_specs = [grid.pretrain_spec(model) for model in grid.trained_models.values()]
+    job_specs += [grid.posttrain_spec(run) for run in grid.runs.values()]
+    return job_specs + [grid.evaluate_spec(job, benchmark) for (_, benchmark), job in grid.evaluations.items()]
 
 
 def costs(grid: Grid) -> None:
@@ -121,11 +122,11 @@ def measure(runs: int) -> dict[str, float]:
         folder = Path(name)
         file = folder / "grid.yaml"
         file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-        grid = loading.load(file, folder / "results")
+        grid = parsing.load(file, folder / "results")
         run = next(iter(grid.runs.values()))
         row = {"runs": len(grid.runs), "checkpoints_of_a_run": len(Costs(grid).kept_steps(run))}
-        row["seconds_expand"] = timed(lambda: loading.load(file).evaluations)
-        row["seconds_specs"] = timed(lambda: specs(loading.load(file)))
+        row["seconds_expand"] = timed(lambda: parsing.load(file).evaluations)
+        row["seconds_specs"] = timed(lambda: [spec.text() for spec in specs(parsing.load(file))])
         row["seconds_costs"] = timed(lambda: costs(grid))
         row["seconds_plan"] = timed(lambda: plan(grid))
         row |= snakemake("dry_run", file, folder, "-n")

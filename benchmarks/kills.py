@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests/unit"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests/support"))
 
 from nursery import KINDS, Nursery, outcome
 
@@ -30,11 +30,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    found = parser.parse_args()
+    args = parser.parse_args()
     result = {}
-    with Nursery() as nursery, tempfile.TemporaryDirectory() as place:
+    with Nursery() as nursery, tempfile.TemporaryDirectory() as folder:
         for kind in KINDS:
-            result[kind] = kill_many(nursery, Path(place) / kind, kind, found.kills, found.seed)
+            result[kind] = kill_many(nursery, Path(folder) / kind, kind, args.kills, args.seed)
             print(kind, result[kind], flush=True)
     print(json.dumps({"benchmark": "kills", **result}))
     sys.exit(any(seen["runs_that_differ"] for seen in result.values()))
@@ -51,11 +51,11 @@ def kill_many(nursery: Nursery, base: Path, kind: str, wanted: int, seed: int) -
     kills = inside = runs = different = 0
     status = 0
     while kills < wanted or status != 0:  # the last run is let come to its end
-        here = base / str(runs)
+        run_folder = base / str(runs)
         fatal = None
         if kills < wanted and kills % 5 == 4:
             fatal = {"write": draw.randint(1, 3), "at": draw.choice(["half", "rotated", "kept"])}
-        child = nursery.start(kind, here, fatal)
+        child = nursery.start(kind, run_folder, fatal)
         if kills < wanted and not fatal:
             time.sleep(draw.uniform(0.02, 0.4) * seconds)
             with contextlib.suppress(ProcessLookupError):
@@ -66,7 +66,7 @@ def kill_many(nursery: Nursery, base: Path, kind: str, wanted: int, seed: int) -
             inside += fatal is not None
         elif status == 0:
             runs += 1
-            different += outcome(here) != expected
+            different += outcome(run_folder) != expected
         else:
             raise SystemExit(f"{kind}: found exit status {status}, allowed: 0, or killed")
     return {"kills": kills, "inside_a_checkpoint_write": inside, "runs": runs, "runs_that_differ": different}

@@ -24,16 +24,19 @@ import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
 from workload import machine, report
 
-from echochamber import device as devices
-from echochamber import files, loader, loading, mixture, pretrain
-from echochamber.checkpoint import TrainingState
 from echochamber.corpora.documents import Document
-from echochamber.job import Interrupted
-from echochamber.mixture import Batches
-from echochamber.model import build, training_flops_per_token
-from echochamber.parallel import Processes
+from echochamber.data import mixture
+from echochamber.data.mixture import Batches
+from echochamber.data.shards import write_corpus
+from echochamber.errors import Interrupted
+from echochamber.grid import parsing
+from echochamber.jobs import files
+from echochamber.models import device as devices
+from echochamber.models.architecture import build, training_flops_per_token
+from echochamber.models.checkpoint import TrainingState
+from echochamber.models.parallel import Processes
+from echochamber.pretraining import loader, trainer
 from echochamber.settings import Pretraining, Scale
-from echochamber.shards import write_corpus
 
 END, PAD = 2, 1
 
@@ -48,46 +51,46 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--no-peer", action="store_true", help="time this project's loop alone")
-    found = parser.parse_args()
-    torch.set_num_threads(found.threads)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     transformers.logging.set_verbosity_error()
     device = devices.pick()
     if device.type == "cpu":
         print("found no GPU: tokens per second are those of the CPU, and there is no MFU", file=sys.stderr)
-    grid = loading.load(found.grid).file
-    if found.scale not in grid.scales:
-        parser.error(f"--scale: found {found.scale!r}, allowed: {', '.join(grid.scales)}")
-    scale = grid.scales[found.scale].model_copy(update={"gpus": 1})
-    if found.micro_batch_rows:
-        scale = scale.model_copy(update={"micro_batch_rows": found.micro_batch_rows})
-    changes = {"log_every": found.steps, "held_out_every": 10**9, "checkpoints": ()}
-    changes |= {"batch_rows": found.batch_rows} if found.batch_rows else {}
+    grid = parsing.load(args.grid).file
+    if args.scale not in grid.scales:
+        parser.error(f"--scale: found {args.scale!r}, allowed: {', '.join(grid.scales)}")
+    scale = grid.scales[args.scale].model_copy(update={"gpus": 1})
+    if args.micro_batch_rows:
+        scale = scale.model_copy(update={"micro_batch_rows": args.micro_batch_rows})
+    changes = {"log_every": args.steps, "held_out_every": 10**9, "checkpoints": ()}
+    changes |= {"batch_rows": args.batch_rows} if args.batch_rows else {}
     settings = grid.pretraining.model_copy(update=changes)
     vocabulary = getattr(grid.tokenizer, "vocabulary", 32_000)
-    with tempfile.TemporaryDirectory() as place:
-        world = World(Path(place), settings, vocabulary, 2 * found.steps + 1)
-        sides = {"echochamber": lambda: ours(settings, scale, world, found.steps, device)}
-        if not found.no_peer:
-            sides["trainer"] = lambda: theirs(settings, scale, world, found.steps, device)
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), settings, vocabulary, 2 * args.steps + 1)
+        sides = {"echochamber": lambda: ours(settings, scale, world, args.steps, device)}
+        if not args.no_peer:
+            sides["trainer"] = lambda: theirs(settings, scale, world, args.steps, device)
         rounds: dict[str, list[Timing]] = {name: [] for name in sides}
-        for number in range(found.rounds):
+        for number in range(args.rounds):
             for name, side in sides.items():
                 rounds[name].append(side())
                 print(f"round {number + 1}, {name}: {rounds[name][-1]}", flush=True)
     model = world.model(scale).to(device)
-    tokens = settings.batch_rows * (settings.sequence_length - 1) * found.steps
+    tokens = settings.batch_rows * (settings.sequence_length - 1) * args.steps
     speed = {name: tokens / statistics.median(seconds for seconds, _ in seen) for name, seen in rounds.items()}
     flops = training_flops_per_token(model, settings.sequence_length)
-    result = {"benchmark": "pretrain", "grid": grid.name, "scale": found.scale, "tokens_per_second": speed}
+    result = {"benchmark": "pretrain", "grid": grid.name, "scale": args.scale, "tokens_per_second": speed}
     result |= {"mfu": {name: devices.mfu(flops * per_second, device) for name, per_second in speed.items()}}
-    if not found.no_peer:
-        for name, which in (("ratio", 0), ("ratio_processor", 1)):
+    if not args.no_peer:
+        for name, column in (("ratio", 0), ("ratio_processor", 1)):
             pairs = zip(rounds["trainer"], rounds["echochamber"], strict=True)
-            ratios = sorted(theirs[which] / ours[which] for theirs, ours in pairs)
+            ratios = sorted(theirs[column] / ours[column] for theirs, ours in pairs)
             result |= {name: statistics.median(ratios), f"{name}s": [round(ratio, 3) for ratio in ratios]}
-    result |= {"peak_bytes": devices.peak_bytes(device), "steps": found.steps, "rounds": found.rounds}
+    result |= {"peak_bytes": devices.peak_bytes(device), "steps": args.steps, "rounds": args.rounds}
     result |= {"settings": settings.model_dump(mode="json"), "scale_settings": scale.model_dump(mode="json")}
-    report(result | machine(model, found.threads))
+    report(result | machine(model, args.threads))
 
 
 Timing = tuple[float, float]
@@ -137,7 +140,7 @@ def ours(settings: Pretraining, scale: Scale, world: World, steps: int, device: 
         return calls == 2 * steps
 
     with contextlib.suppress(Interrupted):
-        pretrain.train(
+        trainer.train(
             settings,
             scale,
             world.mixture,
@@ -154,7 +157,7 @@ class Rows(torch.utils.data.Dataset):
     """The same batches, made beforehand, row by row as the peer wants them."""
 
     def __init__(self, settings: Pretraining, world: World, steps: int) -> None:
-        made = Batches(
+        batches = Batches(
             world.mixture,
             length=settings.sequence_length,
             rows=settings.batch_rows,
@@ -163,7 +166,7 @@ class Rows(torch.utils.data.Dataset):
             seed=0,
             pad=PAD,
         )
-        self.batches = [made.batch(number) for number in range(steps)]
+        self.batches = [batches.batch(number) for number in range(steps)]
         self.rows = settings.batch_rows
 
     def __len__(self) -> int:

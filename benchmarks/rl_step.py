@@ -21,28 +21,28 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from workload import arguments, load, machine, report
 
+from echochamber.algorithms import algorithm
 from echochamber.rl import schedule
-from echochamber.rl.policy_gradient import Trainer
-from echochamber.settings import PolicyGradient
+from echochamber.rl.step import Trainer
 from echochamber.verify import verify_batch
 
 COEFFICIENT, RATE = 1e-3, 1e-12
 
 
 def main() -> None:
-    found = arguments(
+    args = arguments(
         __doc__.splitlines()[0], prompts=64, samples=8, rounds=3, max_new_tokens=112, update_batch=64, micro_batch=64
     )
-    model, tokenizer, questions, prompts = load(found)
-    completions = found.prompts * found.samples
-    settings = PolicyGradient(
+    model, tokenizer, questions, prompts = load(args)
+    completions = args.prompts * args.samples
+    settings = algorithm(
         kind="grpo",
         passes=1000,
-        prompts_per_batch=found.prompts,
-        samples_per_prompt=found.samples,
-        sampling={"temperature": 1.0, "max_new_tokens": found.max_new_tokens},
-        update_batch=found.update_batch,
-        micro_batch=found.micro_batch,
+        prompts_per_batch=args.prompts,
+        samples_per_prompt=args.samples,
+        sampling={"temperature": 1.0, "max_new_tokens": args.max_new_tokens},
+        update_batch=args.update_batch,
+        micro_batch=args.micro_batch,
         learning_rate=RATE,
         kl={"place": "loss", "estimator": "k3", "coefficient": COEFFICIENT},
         precision="fp32",
@@ -51,14 +51,14 @@ def main() -> None:
     parts: list[dict] = []
 
     def ours(step: int) -> int:
-        numbers = schedule.prompt_numbers(step, found.prompts, len(questions), 0)
-        row, timing = trainer.step(step + 1, [prompts[n] for n in numbers], [questions[n].answer for n in numbers])
+        numbers = schedule.prompt_numbers(step, args.prompts, len(questions), 0)
+        row, timing = trainer.step(step + 1, [prompts[n] for n in numbers], [questions[n] for n in numbers])
         parts.append({name: timing[name] for name in ("seconds_generate", "seconds_verify", "seconds_update")})
         return round(row["completion_tokens_mean"] * completions)
 
-    theirs = Peer(found, tokenizer, questions, completions)
+    theirs = Peer(args, tokenizer, questions, completions)
     rounds: dict[str, list[tuple[int, float]]] = {"echochamber": [], "trl": []}
-    for step in range(found.rounds + 1):  # the first step warms up
+    for step in range(args.rounds + 1):  # the first step warms up
         for name, make in (("echochamber", ours), ("trl", theirs.step)):
             started = time.perf_counter()
             tokens = make(step)
@@ -79,7 +79,7 @@ def main() -> None:
             "settings": settings.model_dump(mode="json"),
             "peer_settings": theirs.settings,
             "trl": trl.__version__,
-            **machine(model, found.threads),
+            **machine(model, args.threads),
         }
     )
 
@@ -91,13 +91,13 @@ class Peer:
     generate.py), no gradient checkpointing, no logging, no saving, batches as large as the update.
     """
 
-    def __init__(self, found, tokenizer, questions, completions: int) -> None:
+    def __init__(self, args, tokenizer, questions, completions: int) -> None:
         self.settings = {
-            "per_device_train_batch_size": found.micro_batch,
-            "gradient_accumulation_steps": found.update_batch // found.micro_batch,
+            "per_device_train_batch_size": args.micro_batch,
+            "gradient_accumulation_steps": args.update_batch // args.micro_batch,
             "generation_batch_size": completions,
-            "num_generations": found.samples,
-            "max_completion_length": found.max_new_tokens,
+            "num_generations": args.samples,
+            "max_completion_length": args.max_new_tokens,
             "temperature": 1.0,
             "top_p": 1.0,
             "top_k": 0,
@@ -133,13 +133,13 @@ class Peer:
 
         rows = {"prompt": [q.question + "\n\n" for q in questions], "answer": [q.answer for q in questions]}
         self.trainer = Paused(
-            model=str(found.model),
+            model=str(args.model),
             reward_funcs=judge,
             args=trl.GRPOConfig(output_dir=tempfile.mkdtemp(), **self.settings),
             train_dataset=Dataset.from_dict(rows),
             processing_class=tokenizer,
         )
-        self.per_step = completions // found.update_batch
+        self.per_step = completions // args.update_batch
         self.tokens = 0
         self.trainer.model.eval()
 

@@ -17,14 +17,14 @@ from workload import arguments, load, machine, report
 
 
 def main() -> None:
-    found = arguments(__doc__.splitlines()[0], seeds=16, rows=8, tokens=60, rounds=3)
-    model, *_ = load(found)
-    models = [copy.deepcopy(model) for _ in range(found.seeds)]
+    args = arguments(__doc__.splitlines()[0], seeds=16, rows=8, tokens=60, rounds=3)
+    model, *_ = load(args)
+    models = [copy.deepcopy(model) for _ in range(args.seeds)]
     weights, buffers = stack_module_state(models)
-    ids = torch.randint(3, model.config.vocab_size, (found.seeds, found.rows, found.tokens), device=model.device)
-    later = torch.ones(found.tokens, found.tokens, dtype=torch.bool, device=model.device).triu(1)
-    mask = torch.zeros(later.shape, device=model.device).masked_fill(later, -1e9).expand(found.rows, 1, -1, -1)
-    positions = torch.arange(found.tokens, device=model.device).expand(found.rows, -1)
+    ids = torch.randint(3, model.config.vocab_size, (args.seeds, args.rows, args.tokens), device=model.device)
+    later = torch.ones(args.tokens, args.tokens, dtype=torch.bool, device=model.device).triu(1)
+    mask = torch.zeros(later.shape, device=model.device).masked_fill(later, -1e9).expand(args.rows, 1, -1, -1)
+    positions = torch.arange(args.tokens, device=model.device).expand(args.rows, -1)
 
     def loss(weights, buffers, ids):
         inputs = {"input_ids": ids, "position_ids": positions, "attention_mask": mask, "use_cache": False}
@@ -43,7 +43,7 @@ def main() -> None:
             ).mean().backward()
 
     seconds = {}
-    for name, run in (("stacked", stacked), ("one_by_one", one_by_one)) * found.rounds:
+    for name, run in (("stacked", stacked), ("one_by_one", one_by_one)) * args.rounds:
         started = time.perf_counter()
         run()
         if model.device.type == "cuda":
@@ -54,10 +54,10 @@ def main() -> None:
             "benchmark": "stacked_seeds",
             "seconds": seconds,
             "ratio": seconds["one_by_one"] / seconds["stacked"],
-            "seeds": found.seeds,
-            "rows": found.rows,
-            "tokens": found.tokens,
-            **machine(model, found.threads),
+            "seeds": args.seeds,
+            "rows": args.rows,
+            "tokens": args.tokens,
+            **machine(model, args.threads),
         }
     )
 

@@ -25,10 +25,10 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from echochamber.corpora import hub, synthetic
-from echochamber.job import versions
+from echochamber.data.shards import write_shard
+from echochamber.data.tokenizer import train_bpe
+from echochamber.jobs.job import versions
 from echochamber.settings import HubSource, SyntheticSource
-from echochamber.shards import write_shard
-from echochamber.tokens import train_bpe
 
 
 def shard(folder: str, part: int, parts: int) -> tuple[int, float]:
@@ -59,25 +59,25 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=40_000)
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--rounds", type=int, default=3)
-    found = parser.parse_args()
+    args = parser.parse_args()
     datasets.disable_progress_bars()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # read when something is encoded; the pool's processes inherit it
     cores = min(2, os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("spawn").Pool(cores) as pool:
         settings = SyntheticSource(
-            kind="synthetic", style="tinygsm", documents=found.documents, problems={"steps": (1, 4)}
+            kind="synthetic", style="tinygsm", documents=args.documents, problems={"steps": (1, 4)}
         )
         texts = [document.text for document in synthetic.documents(settings, "tg")]
         with (Path(folder) / "train.jsonl").open("w", encoding="utf-8") as file:
             for text in texts:
                 question, _, code = text.partition("\n\n")
                 file.write(json.dumps({"question": question, "code": code}) + "\n")
-        train_bpe(texts[:5000], found.vocabulary).save_pretrained(Path(folder) / "tokenizer")
+        train_bpe(texts[:5000], args.vocabulary).save_pretrained(Path(folder) / "tokenizer")
         tokenizer = AutoTokenizer.from_pretrained(Path(folder) / "tokenizer")
         table = Dataset.from_json(f"{folder}/train.jsonl", cache_dir=f"{folder}/cache")
         rates: dict[str, float] = {}
         tokens, per_processor_second = 0, 0.0
-        for number in range(found.rounds + 1):  # the first warms up
+        for number in range(args.rounds + 1):  # the first warms up
             for processes in sorted({1, cores}):
                 started = time.perf_counter()
                 work = [(folder, part, processes) for part in range(processes)]
@@ -100,8 +100,8 @@ def main() -> None:
         "ratio_all_cores": rates[f"echochamber, {cores} cores"] / rates[f"datasets.map, {cores} cores"],
         "scaling": rates[f"echochamber, {cores} cores"] / rates["echochamber, 1 cores"],
         "tokens_per_processor_second": per_processor_second,
-        "documents": found.documents,
-        "tokens_per_document": tokens / found.documents,
+        "documents": args.documents,
+        "tokens_per_document": tokens / args.documents,
         "cores": cores,
         "machine": platform.machine(),
         "load_average": os.getloadavg()[0],

@@ -115,8 +115,8 @@ def baseline(texts: Sequence[str], golds: Sequence[int]) -> list[bool]:
                 exec(text, names)
                 said = str(names["simple_math_problem"]())
         wanted = math_verify.parse(str(gold), parsing_timeout=None)
-        found = math_verify.parse(said, parsing_timeout=None)
-        correct.append(math_verify.verify(wanted, found, timeout_seconds=None))
+        target = math_verify.parse(said, parsing_timeout=None)
+        correct.append(math_verify.verify(wanted, target, timeout_seconds=None))
     return correct
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from echochamber import device as devices
 from echochamber.corpora.sources import read_questions
-from echochamber.job import versions
-from echochamber.rl.rollout import encode_questions
+from echochamber.jobs.job import versions
+from echochamber.models import device as devices
+from echochamber.sampling.prompts import encode_questions
 
 
 def arguments(description: str, **defaults: int) -> argparse.Namespace:
@@ -25,21 +25,21 @@ def arguments(description: str, **defaults: int) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     for name, value in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
-    found = parser.parse_args()
+    args = parser.parse_args()
     results = Path(__file__).parent.parent / "results/demo"
-    found.model = found.model or next(reversed(sorted(results.glob("models/*/nano/*/checkpoints/*"))), None)
-    found.questions = found.questions or next(iter(sorted(results.glob("questions/synth-gsm/train*"))), None)
-    if not (found.model and found.questions):
+    args.model = args.model or next(reversed(sorted(results.glob("models/*/nano/*/checkpoints/*"))), None)
+    args.questions = args.questions or next(iter(sorted(results.glob("questions/*/train*"))), None)
+    if not (args.model and args.questions):
         parser.error("found no model of the demo, allowed: run the demo first, or name --model and --questions")
-    torch.set_num_threads(found.threads)
-    return found
+    torch.set_num_threads(args.threads)
+    return args
 
 
-def load(found: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list, list[list[int]]]:
+def load(args: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list, list[list[int]]]:
     """Model, tokenizer, questions, and the questions' token ids."""
-    tokenizer = AutoTokenizer.from_pretrained(found.model)
-    questions = read_questions(found.questions)
-    model = AutoModelForCausalLM.from_pretrained(found.model, dtype=torch.float32).to(devices.pick()).eval()
+    tokenizer = AutoTokenizer.from_pretrained(args.model)
+    questions = read_questions(args.questions)
+    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).to(devices.pick()).eval()
     return model, tokenizer, questions, encode_questions(tokenizer, questions)
 
 

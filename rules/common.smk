@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake.settings.types import DeploymentMethod
 
-from echochamber import download, gpus, loading, lock
+from echochamber.data import download
+from echochamber.errors import UserError
+from echochamber.jobs import brief, gpus, lock
+from echochamber.grid import parsing
 from echochamber.settings import NAME
 
 GRID_FILES = [Path(name) for name in workflow.configfiles]
@@ -18,17 +23,29 @@ GRID_FILES = [Path(name) for name in workflow.configfiles]
 
 try:
     for grid_file in GRID_FILES:
-        loading.read(grid_file)  # sees what Snakemake's own reader does not: a key that stands twice
-    GRID = loading.parse(dict(config), " + ".join(map(str, GRID_FILES)))
-except loading.GridError as error:
+        parsing.read(grid_file)  # sees what Snakemake's own reader does not: a key that stands twice
+    GIVEN = ["--config"] if workflow.config_settings.config else []
+    GRID = parsing.parse(dict(config), " + ".join([*map(str, GRID_FILES), *GIVEN]))
+except parsing.GridError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = GRID.paths.root
 
+# Snakemake itself knows whether it is a dry run only after this has been read.
+DRY_RUN = any(re.fullmatch(r"--dry-?run|-[A-Za-z]*n[A-Za-z]*", word) for word in sys.argv)
+if workflow.is_main_process and DRY_RUN:
+    from echochamber.analysis.claims import needs
+
+    if undecidable := needs.warning(GRID):
+        logger.warning(undecidable)
+
 if workflow.is_main_process:
     # A killed Snakemake leaves its lock files behind, and the next one would ask for --unlock. This file is locked by
     # the kernel as long as its owner lives: who gets it is alone, and any lock file it finds is a dead one's.
-    ALONE = lock.hold(Path(".snakemake/alone"))
+    try:
+        ALONE = lock.hold(Path(".snakemake/alone"))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
     if ALONE:
         for stale in Path(".snakemake/locks").glob("*.lock"):
             stale.unlink(missing_ok=True)
@@ -43,13 +60,16 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None and "gp
 # job an interrupted script puts that job back into the queue, so that Snakemake counts no failure.
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if IN_CONDA else shlex.quote(sys.executable)
-SCRIPT = f"PYTHONPATH={shlex.quote(workflow.basedir)} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
+PYTHONPATH = f"{shlex.quote(workflow.basedir)}${{{{PYTHONPATH:+:$PYTHONPATH}}}}"  # before what the user has there
+SCRIPT = f"PYTHONPATH={PYTHONPATH} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
 REQUEUE = "--requeue" if workflow.exec_mode == ExecMode.REMOTE else ""
-shell.prefix(  # {{ }}: it is formatted
+PREFIX = (  # {{ }}: it is formatted
     "set -euo pipefail; "  # Snakemake's own prefix, which this one replaces
     f'script() {{{{ script=$1; shift; {SCRIPT}/"$script".py "$@"; }}}}; '
     f'job() {{{{ script=$1; shift; script "$script" --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '
 )
+shell.prefix(PREFIX)
+logger.addFilter(brief.Brief(PREFIX.format()))
 
 
 wildcard_constraints:

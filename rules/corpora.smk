@@ -19,7 +19,7 @@ rule download:
         mem_mb=1000,
         runtime=2880,
     params:
-        spec=as_params(GRID.whole_spec("download")),
+        spec=as_params(GRID.grid_spec("download")),
         out=GRID.file.data,
     message:
         "Files from the hub"
@@ -156,7 +156,7 @@ rule mixtures:
         mem_mb=500,
         runtime=10,
     params:
-        spec=as_params(GRID.whole_spec("mixtures")),
+        spec=as_params(GRID.grid_spec("mixtures")),
         out=RESULTS,
     message:
         "Mixtures"
@@ -166,7 +166,7 @@ rule mixtures:
 
 rule contamination_shard:
     input:
-        [GRID.paths.questions(*file) for file in GRID.question_files],
+        GRID.questions,
     output:
         RESULTS / "contamination/{source}/{shard}.json",
     log:
@@ -202,7 +202,7 @@ rule contamination:
         mem_mb=1000,
         runtime=30,
     params:
-        spec=as_params(GRID.whole_spec("contamination")),
+        spec=as_params(GRID.grid_spec("contamination")),
         out=RESULTS,
     message:
         "Table of contamination"

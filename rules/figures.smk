@@ -1,4 +1,4 @@
-"""Figures: each from tables alone, as PDF, PNG and the CSV of what it draws."""
+"""Figures: each from the tables of its study alone, as PDF, PNG and the CSV of what it draws."""
 
 FIGURES = [f"{study}-{figure}" for study, figure in GRID.figures]
 
@@ -15,9 +15,18 @@ rule figures:
 
 rule figure:
     input:
-        rules.make_tables.output,
+        rules.join_study.output,
     output:
-        multiext(str(RESULTS / "figures/{study}-{figure}"), ".pdf", ".png", ".csv", ".caption.txt"),
+        pdf=RESULTS / "figures/{study}-{figure}.pdf",
+        png=report(RESULTS / "figures/{study}-{figure}.png", category=study_title, labels={"figure": "{figure}"}),
+        csv=report(
+            RESULTS / "figures/{study}-{figure}.csv", category=study_title, labels={"figure": "{figure}: its numbers"}
+        ),
+        caption=report(
+            RESULTS / "figures/{study}-{figure}.caption.txt",
+            category=study_title,
+            labels={"figure": "{figure}: what is drawn, from how much"},
+        ),
     log:
         RESULTS / "logs/figures/{study}-{figure}.log",
     benchmark:

@@ -4,7 +4,7 @@
 rule judge:
     input:
         samples=[GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],
-        questions=[GRID.paths.questions(*file) for file in GRID.question_files],
+        questions=GRID.questions,
     output:
         RESULTS / "tables/judged.csv",
     log:
@@ -17,7 +17,7 @@ rule judge:
         mem_mb=2000,
         runtime=720,
     params:
-        spec=as_params(GRID.whole_spec("judge")),
+        spec=as_params(GRID.grid_spec("judge")),
         out=subpath(output[0], parent=True),
         state=str(GRID.paths.state("judge")),
     message:

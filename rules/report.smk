@@ -21,9 +21,9 @@ rule write_report:
         expand(RESULTS / "figures/{figure}.png", figure=FIGURES),
         [GRID.paths.job(job) / "provenance.json" for job in (*GRID.trained_models.values(), *GRID.runs.values())],
         [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],
-        [GRID.paths.questions(*file) for file in GRID.question_files],
+        GRID.questions,
     output:
-        RESULTS / "report.html",
+        report(RESULTS / "report.html", category="The whole grid", labels={"file": "report"}),
     log:
         RESULTS / "logs/report.log",
     benchmark:
@@ -34,7 +34,7 @@ rule write_report:
         mem_mb=2000,
         runtime=30,
     params:
-        spec=as_params(GRID.whole_spec("report")),
+        spec=as_params(GRID.grid_spec("report")),
         out=subpath(output[0], parent=True),
     message:
         "Report"
@@ -52,7 +52,7 @@ rule plan:
         mem_mb=500,
         runtime=10,
     params:
-        spec=as_params(GRID.whole_spec("plan")),
+        spec=as_params(GRID.grid_spec("plan")),
         out=RESULTS,
     message:
         "Plan"
@@ -69,7 +69,7 @@ rule status:  # without inputs and outputs: it may run beside a working grid
         mem_mb=500,
         runtime=10,
     params:
-        spec=as_params(GRID.whole_spec("status")),
+        spec=as_params(GRID.grid_spec("status")),
     message:
         "Status"
     shell:

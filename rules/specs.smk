@@ -1,9 +1,16 @@
 """What each job depends on: the specs that become params, and inputs that hang on the grid."""
 
+from echochamber.data.inputs import vouched
+from echochamber.grid.expansion import Grid
+from echochamber.jobs.inputs import Contents
+
+CONTENTS = Contents()
+
 
 def as_params(spec):
-    """A job's spec as one string: Snakemake compares it with the one that made the outputs."""
-    return json.dumps(spec)
+    """A job's spec as one string, with the contents of what it reads from outside the grid: Snakemake compares it with
+    the one that made the outputs."""
+    return vouched(spec, CONTENTS).text()
 
 
 def tokenizer_spec(wildcards):
@@ -15,7 +22,7 @@ def corpus_spec(wildcards):
 
 
 def shard_spec(wildcards):
-    return as_params(GRID.corpus_spec(wildcards.source, int(wildcards.shard.split("-")[0])))
+    return as_params(GRID.shard_spec(wildcards.source, int(wildcards.shard.split("-")[0])))
 
 
 def contamination_spec(wildcards):
@@ -84,5 +91,37 @@ def probe_input(wildcards):
     }
 
 
+def study_title(wildcards):
+    """For `snakemake --report`."""
+    return GRID.file.studies[wildcards.study].title
+
+
+def measure_spec(wildcards):
+    return as_params(GRID.measure_spec(GRID.evaluations[wildcards.id, wildcards.benchmark], wildcards.benchmark))
+
+
+def measure_input(wildcards):
+    spec = GRID.measure_spec(GRID.evaluations[wildcards.id, wildcards.benchmark], wildcards.benchmark)
+    of_run = {"base": spec.base, "log": spec.log, "questions": spec.questions} if spec.base else {}
+    return {"samples": spec.samples} | of_run
+
+
+def joined(grid):
+    """What tables of a grid, or of one study, are joined from."""
+    return {
+        "measures": [grid.paths.measures(id, benchmark) for id, benchmark in grid.evaluations],
+        "probes": [grid.paths.probe(probe) for probe in grid.probes.values()],
+        "logs": grid.logs,
+    }
+
+
+def join_input(wildcards):
+    return joined(Grid.of(GRID.study_spec(wildcards.study)))
+
+
+def study_spec(wildcards):
+    return as_params(GRID.study_spec(wildcards.study))
+
+
 def figure_spec(wildcards):
-    return as_params(GRID.whole_spec("figure", study=wildcards.study, figure=wildcards.figure))
+    return as_params(GRID.figure_spec(wildcards.study, wildcards.figure))

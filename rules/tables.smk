@@ -1,38 +1,92 @@
-"""Tables: one row per observation, from samples and training metrics; and the verdicts on the claims."""
+"""Tables: what each evaluation adds to them, joined for each study and for the grid; and the verdicts on the claims."""
 
-TABLES = ["scores", "training", "gains", "decomposition", "coverage", "styles", "theory", "scorers", "samples", "runs"]
-TABLES += ["errors", "process", "error_examples"]
-TABLES += ["dynamics", "outcomes", "drift", "picks", "selection", "power"]
+TABLES = ["scores", "training", "gains", "per_question", "decomposition", "coverage", "styles", "theory", "scorers"]
+TABLES += ["runs", "errors", "process", "dynamics", "outcomes", "drift", "picks", "selection", "power"]
+TABLE_FILES = [f"{table}.csv" for table in TABLES]
+TEXTS = ["samples", "error_examples"]
+TABLE_FILES += [f"{table}.parquet" for table in TEXTS]
+SHOWN = ["scores.csv", "gains.csv", "decomposition.csv", "coverage.csv"]  # by `snakemake --report`
 
 JUDGED = rules.judge.output if GRID.file.judge else []
-
-TABLE_INPUT = {
-    "samples": [GRID.paths.samples(id, benchmark) for id, benchmark in GRID.evaluations],
-    "questions": [GRID.paths.questions(*file) for file in GRID.question_files],
-    "probes": [GRID.paths.probe(probe) for probe in GRID.probes.values()],
-    "models": [GRID.paths.job(model) / "metrics.csv" for model in GRID.trained_models.values()],
-    "runs": [GRID.paths.job(run) / "metrics.csv" for run in GRID.runs.values()],
-}
 
 
 localrules:
     tables,
+    measure,
+    join_study,
     make_tables,
+    forecast,
+    make_forecast,
     claims,
 
 
 rule tables:
     input:
-        expand(RESULTS / "tables/{table}.csv", table=TABLES),
+        expand(RESULTS / "tables/{file}", file=TABLE_FILES),
         JUDGED,
         RESULTS / "claims.csv",
 
 
+THRESHOLDS = Path(workflow.basedir) / "echochamber/analysis/claims/thresholds.yaml"
+
+
+# From the samples of a model, or of a run and its base model. Local, as all that takes seconds.
+rule measure:
+    input:
+        unpack(measure_input),
+    output:
+        RESULTS / "measures/{id}/{benchmark}.parquet",
+    log:
+        RESULTS / "logs/measure/{id}/{benchmark}.log",
+    benchmark:
+        RESULTS / "benchmarks/measure/{id}/{benchmark}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        spec=measure_spec,
+        out=subpath(output[0], parent=True),
+    message:
+        "Measuring {wildcards.id} on {wildcards.benchmark}"
+    shell:
+        "job measure_evaluation --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+# For figures and claims: of the runs of one study alone, so that another study changes nothing of them.
+rule join_study:
+    input:
+        unpack(join_input),
+        thresholds=THRESHOLDS,
+    output:
+        expand(RESULTS / "studies/{{study}}/{table}.parquet", table=[*TABLES, *TEXTS]),
+    log:
+        RESULTS / "logs/studies/{study}.log",
+    benchmark:
+        RESULTS / "benchmarks/studies/{study}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        spec=study_spec,
+        out=subpath(output[0], parent=True),
+    message:
+        "Tables of {wildcards.study}"
+    shell:
+        "job join_study --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+# For people and the report.
 rule make_tables:
     input:
-        **TABLE_INPUT,
+        **joined(GRID),
+        thresholds=THRESHOLDS,
     output:
-        expand(RESULTS / "tables/{table}.csv", table=TABLES),
+        report(expand(RESULTS / "tables/{file}", file=SHOWN), category="The whole grid"),
+        expand(RESULTS / "tables/{file}", file=[file for file in TABLE_FILES if file not in SHOWN]),
     log:
         RESULTS / "logs/tables.log",
     benchmark:
@@ -43,7 +97,7 @@ rule make_tables:
         mem_mb=4000,
         runtime=60,
     params:
-        spec=as_params(GRID.whole_spec("tables")),
+        spec=as_params(GRID.grid_spec("tables")),
         out=subpath(output[0], parent=True),
     message:
         "Tables"
@@ -51,11 +105,41 @@ rule make_tables:
         "job make_tables --spec {params.spec:q} --out {params.out:q} --log {log:q}"
 
 
+# From base models alone: it can be asked for before any RL.
+rule forecast:
+    input:
+        RESULTS / "forecast.csv",
+
+
+rule make_forecast:
+    input:
+        samples=[GRID.paths.samples(*job) for job in GRID.base_evaluations],
+    output:
+        RESULTS / "forecast.csv",
+    log:
+        RESULTS / "logs/forecast.log",
+    benchmark:
+        RESULTS / "benchmarks/forecast.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        spec=as_params(GRID.grid_spec("forecast")),
+        out=subpath(output[0], parent=True),
+    message:
+        "Forecast"
+    shell:
+        "job make_forecast --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
 rule claims:
     input:
-        rules.make_tables.output,
+        expand(rules.join_study.output, study=[name for name, study in GRID.file.studies.items() if study.claims]),
+        thresholds=THRESHOLDS,
     output:
-        RESULTS / "claims.csv",
+        report(RESULTS / "claims.csv", category="The whole grid", labels={"file": "claims"}),
     log:
         RESULTS / "logs/claims.log",
     benchmark:
@@ -66,7 +150,7 @@ rule claims:
         mem_mb=2000,
         runtime=30,
     params:
-        spec=as_params(GRID.whole_spec("claims")),
+        spec=as_params(GRID.grid_spec("claims")),
         out=subpath(output[0], parent=True),
     message:
         "Claims"

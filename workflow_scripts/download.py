@@ -1,12 +1,13 @@
 """Print and fetch the files that the grid needs from the hub."""
 
-from echochamber import download
-from echochamber.grid import Grid
-from echochamber.job import Job, main
+from echochamber.data import download
+from echochamber.grid.expansion import Grid
+from echochamber.grid.specs import GridSpec
+from echochamber.jobs.job import Job, main
 
 
-def body(job: Job) -> None:
-    download.fetch(Grid.from_spec(job.spec))
+def body(job: Job[GridSpec]) -> None:
+    download.fetch(Grid.of(job.spec), job.stop)
 
 
-main("download", body)
+main("download", GridSpec, body)

@@ -2,34 +2,36 @@
 
 from pathlib import Path
 
-from echochamber import device as devices
-from echochamber import evaluate
-from echochamber import model as models
 from echochamber.corpora.sources import read_questions
-from echochamber.job import Interrupted, Job, main
-from echochamber.lock import sole_writer
-from echochamber.settings import Benchmark
+from echochamber.data import origins
+from echochamber.errors import Interrupted
+from echochamber.evaluation import evaluate
+from echochamber.grid.specs import EvaluateSpec
+from echochamber.jobs.job import Job, main
+from echochamber.jobs.lock import sole_writer
+from echochamber.models import device as devices
+from echochamber.models import weights
 
 
-def body(job: Job) -> None:
+def body(job: Job[EvaluateSpec]) -> None:
     spec = job.spec
-    settings = Benchmark(**spec["settings"])
     with sole_writer(job.state, job.stop) as held:
         if not held:
             raise Interrupted(job.stop.reason)
         evaluate.run(
-            settings,
-            models.checkpoints(spec),
-            read_questions(Path(spec["questions"]))[: settings.count],
-            id=spec["id"],
-            question_set=spec["question_set"],
+            spec.settings,
+            weights.checkpoints(spec.weights),
+            read_questions(Path(spec.questions), spec.settings.count),
+            id=spec.id,
+            question_set=spec.question_set,
             state=job.state,
             spec=spec,
-            out=job.out / spec.get("file", "samples.parquet"),
+            out=job.out / spec.file,
             stop=job.stop,
             device=devices.pick(job.stop),
-            modes=spec.get("modes", evaluate.MODES),
+            modes=spec.modes,
         )
+        job.write_provenance(read=[Path(spec.questions)], **origins.of(spec))
 
 
-main("evaluate_checkpoints", body)
+main("evaluate_checkpoints", EvaluateSpec, body)

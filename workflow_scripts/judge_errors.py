@@ -2,21 +2,24 @@
 
 from functools import partial
 
-from echochamber import files
-from echochamber.analysis import judged
-from echochamber.grid import Grid
-from echochamber.job import Interrupted, Job, main
-from echochamber.judge import judge_all
-from echochamber.lock import sole_writer
+from echochamber.analysis.tables import judged
+from echochamber.errors import Interrupted
+from echochamber.evaluation.judge import judge_all
+from echochamber.grid.expansion import Grid
+from echochamber.grid.specs import GridSpec
+from echochamber.jobs import files
+from echochamber.jobs.job import Job, main
+from echochamber.jobs.lock import sole_writer
 
 
-def body(job: Job) -> None:
-    grid = Grid.from_spec(job.spec)
+def body(job: Job[GridSpec]) -> None:
+    grid = Grid.of(job.spec)
     with sole_writer(job.state, job.stop) as held:
         if not held:
             raise Interrupted(job.stop.reason)
         ask = partial(judge_all, grid.file.judge, kept=job.state / "answers.jsonl", stop=job.stop)
         files.write_csv(job.out / "judged.csv", judged.table(grid, ask))
+    job.write_provenance("judged.provenance.json", read=[*grid.samples, *grid.questions])
 
 
-main("judge_errors", body)
+main("judge_errors", GridSpec, body)

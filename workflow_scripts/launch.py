@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from echochamber.launch import main
+from echochamber.jobs.launch import main
 
 main(Path(__file__).parent)

@@ -2,15 +2,19 @@
 
 from dataclasses import asdict
 
-from echochamber import files
 from echochamber.corpora import sources
-from echochamber.job import Job, main
+from echochamber.data import origins
+from echochamber.grid.specs import QuestionsSpec
+from echochamber.jobs import files
+from echochamber.jobs.job import Job, main
 
 
-def body(job: Job) -> None:
+def body(job: Job[QuestionsSpec]) -> None:
     spec = job.spec
-    questions = sources.questions(spec["settings"], spec["name"], spec["split"], spec.get("data", ""))
-    files.write_json_lines(job.out / f"{spec['split']}.jsonl", map(asdict, questions))
+    hub = origins.of(spec)
+    questions = sources.questions(spec.settings, spec.name, spec.split, spec.data)
+    files.write_json_lines(job.out / f"{spec.split}.jsonl", map(asdict, questions))
+    job.write_provenance(f"{spec.split}.provenance.json", **hub)
 
 
-main("make_questions", body)
+main("make_questions", QuestionsSpec, body)

@@ -2,40 +2,44 @@
 
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
-from echochamber import device as devices
-from echochamber import model as models
 from echochamber.corpora.sources import read_questions
-from echochamber.job import Job, main
-from echochamber.parallel import Processes
+from echochamber.data import origins
+from echochamber.grid.specs import PosttrainSpec
+from echochamber.jobs.job import Job, main
+from echochamber.models import architecture, weights
+from echochamber.models import device as devices
+from echochamber.models.parallel import Processes
+from echochamber.models.training_job import run
 from echochamber.rl import expert_iteration, policy_gradient
-from echochamber.settings import Algorithm
-from echochamber.training_job import run
+from echochamber.rl.run import refuse_few_questions
+from echochamber.settings import ExpertIteration
+from echochamber.stats.streams import stream_seed
 from echochamber.verify import counters
 
 
-def body(job: Job) -> None:
+def body(job: Job[PosttrainSpec]) -> None:
     spec, device = job.spec, devices.pick(job.stop)
-    settings = TypeAdapter(Algorithm).validate_python(spec["settings"])
-    algorithm = expert_iteration if settings.kind == "expert_iteration" else policy_gradient
-    model, tokenizer = models.load(models.find(spec), device)
-    questions = read_questions(Path(spec["questions"]))[: spec["count"]]
+    settings = spec.settings
+    trainer = expert_iteration if isinstance(settings, ExpertIteration) else policy_gradient
+    model, tokenizer = architecture.load(weights.folder(spec.base), device)
+    questions = read_questions(Path(spec.questions), spec.count)
+    refuse_few_questions(settings, questions)
     run(
         job,
         Processes(device),
-        lambda state: algorithm.train(
+        lambda state: trainer.train(
             settings,
             model,
             tokenizer,
             questions,
-            seed=spec["seed"],
+            seed=stream_seed(spec.stream),
             state=state,
             stop=job.stop,
             device=device,
+            form=spec.form,
         ),
-        report=lambda: {"verifier": counters()},
+        report=lambda: {"verifier": counters()} | origins.of(spec),
     )
 
 
-main("posttrain", body)
+main("posttrain", PosttrainSpec, body)

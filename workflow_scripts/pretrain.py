@@ -3,25 +3,31 @@
 import json
 from pathlib import Path
 
-from echochamber import parallel, pretrain
-from echochamber.job import Job, main
-from echochamber.settings import Pretraining, Scale
-from echochamber.tokens import load_tokenizer
-from echochamber.training_job import run
+from echochamber.data import mixture
+from echochamber.data.tokenizer import load_tokenizer
+from echochamber.grid.specs import PretrainSpec
+from echochamber.jobs.job import Job, main
+from echochamber.models import parallel
+from echochamber.models.training_job import run
+from echochamber.pretraining import trainer
+from echochamber.stats.streams import stream_seed
 
 
-def body(job: Job) -> None:
+def body(job: Job[PretrainSpec]) -> None:
     spec = job.spec
+    manifest = json.loads(Path(spec.mixture).read_text(encoding="utf-8"))
     with parallel.joined(job.stop) as processes:
+        if processes.first:
+            mixture.verify(manifest)
         run(
             job,
             processes,
-            lambda state: pretrain.train(
-                Pretraining(**spec["settings"]),
-                Scale(**spec["scale"]),
-                json.loads(Path(spec["mixture"]).read_text(encoding="utf-8")),
-                load_tokenizer(Path(spec["tokenizer"])),
-                seed=spec["seed"],
+            lambda state: trainer.train(
+                spec.settings,
+                spec.scale,
+                manifest,
+                load_tokenizer(Path(spec.tokenizer)),
+                seed=stream_seed(spec.stream),
                 state=state,
                 stop=job.stop,
                 processes=processes,
@@ -29,4 +35,4 @@ def body(job: Job) -> None:
         )
 
 
-main("pretrain", body)
+main("pretrain", PretrainSpec, body)

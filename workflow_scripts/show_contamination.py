@@ -1,21 +1,23 @@
 """Write and print which share of each source's documents gives questions away."""
 
 import json
+from itertools import chain
 
-from echochamber import contamination, files
-from echochamber.grid import Grid
-from echochamber.job import Job, main
+from echochamber.data import contamination
+from echochamber.grid.expansion import Grid
+from echochamber.grid.specs import GridSpec
+from echochamber.jobs import files
+from echochamber.jobs.job import Job, main
 
 
-def body(job: Job) -> None:
-    grid = Grid.from_spec(job.spec)
-    scans = {
-        source: [json.loads(grid.paths.contamination(*shard).read_text("utf-8")) for shard in grid.shards(source)]
-        for source in grid.corpora
-    }
-    table = contamination.table(scans, contamination.index(grid.paths.questions(*file) for file in grid.question_files))
+def body(job: Job[GridSpec]) -> None:
+    grid = Grid.of(job.spec)
+    shards = {source: [grid.paths.contamination(*shard) for shard in grid.shards(source)] for source in grid.corpora}
+    scans = {source: [json.loads(path.read_text("utf-8")) for path in paths] for source, paths in shards.items()}
+    table = contamination.table(scans, contamination.index(grid.questions))
     files.write_csv(job.out / "contamination.csv", table)
+    job.write_provenance("contamination.provenance.json", read=[*grid.questions, *chain(*shards.values())])
     print(table.to_string(index=False))
 
 
-main("show_contamination", body)
+main("show_contamination", GridSpec, body)

@@ -1,13 +1,20 @@
-"""Print what every mixture of the grid holds."""
+"""Print what every mixture of the grid holds, and what it would hold with the other reading of a dataset."""
 
-from echochamber import mixture
-from echochamber.grid import Grid
-from echochamber.job import Job, main
-
-
-def body(job: Job) -> None:
-    grid = Grid.from_spec(job.spec)
-    print(mixture.table({name: grid.paths.mixture(name) for name in grid.mixtures}).to_string(index=False))
+from echochamber.corpora import sizes
+from echochamber.data import mixture
+from echochamber.grid.expansion import Grid
+from echochamber.grid.specs import GridSpec
+from echochamber.jobs.job import Job, main
 
 
-main("show_mixtures", body)
+def body(job: Job[GridSpec]) -> None:
+    grid = Grid.of(job.spec)
+    held = mixture.table({name: grid.paths.mixture(name) for name in grid.mixtures})
+    print(held.to_string(index=False))
+    for line, factors in sizes.other_readings(grid.file.corpora):
+        other = mixture.scaled(held, factors)
+        if len(other):
+            print(f"\n{line}\n{other.to_string(index=False)}")
+
+
+main("show_mixtures", GridSpec, body)

@@ -1,13 +1,18 @@
 """Print where the models and runs of a grid are: `--grid FILE`, or `--spec JSON` as Snakemake gives it."""
 
 import argparse
-import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from echochamber import loading, status
-from echochamber.grid import Grid
+from echochamber.data import inputs
+from echochamber.errors import UserError
+from echochamber.grid import parsing, status
+from echochamber.grid.expansion import Grid
+from echochamber.grid.specs import GridSpec
+from echochamber.jobs.inputs import Contents
+from echochamber.jobs.spec import parse
 
 
 def main() -> None:
@@ -18,11 +23,11 @@ def main() -> None:
     parser.add_argument("--every", type=float, metavar="SECONDS", help="print it again and again, until Ctrl-C")
     arguments = parser.parse_args()
     try:
-        grid = loading.load(arguments.grid) if arguments.grid else Grid.from_spec(json.loads(arguments.spec))
-    except loading.GridError as error:
+        grid = parsing.load(arguments.grid) if arguments.grid else Grid.of(parse(GridSpec, arguments.spec))
+    except (parsing.GridError, UserError) as error:
         sys.exit(str(error))
     while True:
-        page = status.render(grid)
+        page = status.render(grid, partial(inputs.vouched, contents=Contents()))
         if arguments.every is None:
             print(page)
             return

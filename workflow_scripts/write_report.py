@@ -2,16 +2,25 @@
 
 import pandas as pd
 
-from echochamber import files
-from echochamber.analysis import report, tables
-from echochamber.grid import Grid
-from echochamber.job import Job, main
+from echochamber.analysis.claims.thresholds import thresholds_sha256
+from echochamber.analysis.tables import tables
+from echochamber.grid.expansion import Grid
+from echochamber.grid.specs import GridSpec
+from echochamber.jobs import files
+from echochamber.jobs.job import Job, main
+from echochamber.report import page
 
 
-def body(job: Job) -> None:
-    grid = Grid.from_spec(job.spec)
+def body(job: Job[GridSpec]) -> None:
+    grid = Grid.of(job.spec)
     claims = pd.read_csv(grid.paths.root / "claims.csv")
-    files.write_text(job.out / "report.html", report.render(grid, tables.read(grid.paths.tables), claims))
+    files.write_text(job.out / "report.html", page.render(grid, tables.read(grid.paths.tables), claims))
+    figures = [grid.paths.figures / f"{study}-{kind}.png" for study, kind in grid.figures]
+    job.write_provenance(
+        "report.provenance.json",
+        read=[*grid.tables, grid.paths.root / "claims.csv", *(path for path in figures if path.exists())],
+        thresholds=thresholds_sha256(),
+    )
 
 
-main("write_report", body)
+main("write_report", GridSpec, body)

@@ -1,0 +1,1 @@
+"""From samples and logs on disk to tables, claims and theory."""

@@ -8,11 +8,12 @@ base model.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from echochamber.intervals import t_interval
+from echochamber.stats.intervals import t_interval
 
 
 def unit(runs: pd.DataFrame) -> str:
@@ -27,7 +28,24 @@ def by_replicate(runs: pd.DataFrame, value: str) -> pd.Series:
     )
 
 
-def with_seeds(rows: list[dict], columns: Sequence[str], of: list[str]) -> pd.DataFrame:
+def of_each_run(rows: pd.DataFrame, value: str, how: Literal["sum", "mean"], parts: int | None = None) -> pd.DataFrame:
+    """The sum or mean of a column over the rows of each run: id, model_seed, run_seed and the column.
+
+    Args:
+        parts: the rows that each run must have; None: any number.
+
+    Raises:
+        ValueError: a run lacks a row or a value. Pandas would add up the rest, and the sum would be of something else.
+    """
+    groups = rows.groupby(["id", "model_seed", "run_seed"], dropna=False)
+    for key, part in groups:
+        if part[value].isna().any() or (parts is not None and len(part) != parts):
+            count = int(part[value].notna().sum())
+            raise ValueError(f"{key[0]}: found {count} values of {value}, allowed: {parts or len(part)}, none missing")
+    return groups[value].agg(how).reset_index()
+
+
+def with_seeds(rows: list[dict] | pd.DataFrame, columns: Sequence[str], of: list[str]) -> pd.DataFrame:
     """The rows of single runs, then one for each setting with several replicates, with the t-interval over them.
 
     of: the columns that tell the measures of a run apart. At step 0 several RL seeds have one and the same base model:

@@ -6,54 +6,83 @@ nothing else. The rollouts are those of the run's own metrics.csv. Theory and dy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from echochamber.analysis import samples
-from echochamber.analysis.decomposition import counts
 from echochamber.analysis.samples import Answers
-from echochamber.grid import Grid
-from echochamber.ids import Probe, Run
-from echochamber.intervals import wilson
-from echochamber.settings import FORMATS, Algorithm
+from echochamber.analysis.theory import stationary
+from echochamber.formats import FORMATS, RuleName
+from echochamber.grid.expansion import Grid
+from echochamber.grid.ids import Probe, Run
+from echochamber.settings import Algorithm
+from echochamber.stats.intervals import wilson
 
 SHARES = [f"share_{name}" for name in FORMATS]
+LOGGED = ("step", "completions_sampled", "learning_rate", *SHARES, "reward_mean", "kl", "share_informative_groups")
+"""Columns of a run's metrics.csv that theory and dynamics look at."""
 LAST = 0.1
 """The end of a run is the mean over this share of its rollout batches, the last ones."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """The base model on the RL prompts."""
+    """The base model on the RL prompts, in counts: what theory needs of any number of completions."""
 
-    answers: Answers
+    samples: int
+    """Of a question."""
+    written: np.ndarray
+    """Completions in each format, by halves of the samples (`stationary.in_halves`): (3, questions, formats)."""
+    right: np.ndarray
+    """Right ones among them."""
+    tokens: np.ndarray
+    """Mean length of the completions in each format, NaN where there are none: (formats,)."""
+
+    @classmethod
+    def of(cls, answers: Answers) -> Start:
+        """Of sampled answers."""
+        written, right = stationary.in_halves(answers.format, answers.correct, len(FORMATS))
+        tokens = [answers.tokens[answers.format == i] for i in range(len(FORMATS))]
+        means = [each.mean() if each.size else np.nan for each in tokens]
+        return cls(answers.format.shape[1], written, right, np.array(means))
 
     @property
     def questions(self) -> int:
-        return len(self.answers.questions)
+        return self.written.shape[1]
 
     @property
     def drawn(self) -> int:
         """Completions in all."""
-        return self.answers.correct.size
+        return self.questions * self.samples
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """Completions in each format and right ones among them: two (questions, formats) arrays."""
-        return counts(self.answers)
+        return self.written.sum(0), self.right.sum(0)
 
     def shares(self) -> np.ndarray:
         return self.counts()[0].sum(0) / self.drawn
 
+    def accuracy(self) -> np.ndarray:
+        """Share of right completions of each question."""
+        return self.counts()[1].sum(1) / self.samples
 
-def start(grid: Grid, probe: Probe) -> Start:
-    """Raises FileNotFoundError in one line if the base model was not sampled."""
+    def predict(self, law: stationary.CountsLaw) -> tuple[np.ndarray, np.ndarray]:
+        """Predicted shares and their bias (`stationary.predict`)."""
+        return stationary.predict_from_halves(self.written, self.right, law)
+
+
+def start(grid: Grid, probe: Probe, rule: RuleName) -> Start:
+    """As the rule judges it that RL is rewarded by, in the formats that are ours.
+
+    Raises FileNotFoundError in one line if the base model was not sampled.
+    """
     path = grid.paths.probe(probe)
     if not path.exists():
         raise FileNotFoundError(f"{path}: found nothing, allowed: samples of {probe.model.id} on {probe.prompts}")
     ((_, answers),) = samples.read(path).items()
-    return Start(answers)
+    return Start.of(replace(answers.by(rule), format=answers.format))
 
 
 @dataclass(frozen=True)
@@ -108,5 +137,7 @@ class Rollouts:
         return float(0.5 * np.abs(self.shares[self.last].mean(0) - self.shares[before].mean(0)).sum())
 
 
-def rollouts(grid: Grid, run: Run, log: pd.DataFrame) -> Rollouts:
+def rollouts(grid: Grid, run: Run) -> Rollouts:
+    """As the run's metrics.csv has them: the columns `LOGGED`."""
+    log = pd.read_csv(grid.paths.job(run) / "metrics.csv", usecols=lambda name: name in LOGGED)
     return Rollouts(grid.file.algorithms[run.algorithm], log.sort_values("step"))

@@ -5,14 +5,16 @@ Every measure of a model is a function of these arrays, so a table can be made a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
-from echochamber.settings import FORMATS
+from echochamber.evaluation import samples_file
+from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName
 
 COLUMNS = (
     "step",
@@ -22,13 +24,19 @@ COLUMNS = (
     "tokens",
     "finished",
     "format",
-    "correct",
-    "answer_key",
     "flags",
     "format_authors",
-    "correct_authors",
+    *(f"{what}_{rule}" for rule in RULES for what in ("correct", "answer_key")),
 )
 """What the measures need; completions themselves are read for the examples only."""
+
+
+class ByRule(NamedTuple):
+    """What one rule says of the completions, (questions, samples) each; fields as in `Answers`."""
+
+    correct: np.ndarray
+    key: np.ndarray
+    format: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,9 @@ class Answers:
     questions: np.ndarray
     """(questions,) ids, sorted."""
     correct: np.ndarray
-    """bool, scorer `strict`."""
-    correct_authors: np.ndarray
-    """bool, scorer `authors`."""
+    """bool, by the default rule; `by` gives the view of another."""
     format: np.ndarray
-    """Index into `echochamber.settings.FORMATS`."""
-    format_authors: np.ndarray
-    """Index into FORMATS."""
+    """Index into `echochamber.formats.FORMATS`."""
     key: np.ndarray
     """Canonical answer as an integer that is the same for equal answers of this file; -1: no answer."""
     finished: np.ndarray
@@ -54,9 +58,16 @@ class Answers:
     tokens: np.ndarray
     """Length of the completion in tokens."""
 
-    def of(self, scorer: str) -> tuple[np.ndarray, np.ndarray]:
-        """(correct, format) by `strict` or by `authors`."""
-        return (self.correct, self.format) if scorer == "strict" else (self.correct_authors, self.format_authors)
+    rules: Mapping[RuleName, ByRule] = field(default_factory=dict)
+    """What each rule says."""
+
+    def by(self, rule: RuleName) -> Answers:
+        """The same completions as a rule judges them (and, `authors`, labels them)."""
+        return replace(self, **self.rules[rule]._asdict())
+
+
+Drawn = Mapping[tuple[int, str], Answers]
+"""What one model or run answered on a question set: (step, mode) -> answers."""
 
 
 def read(path: Path) -> dict[tuple[int, str], Answers]:
@@ -65,18 +76,15 @@ def read(path: Path) -> dict[tuple[int, str], Answers]:
     Raises ValueError, in one line, if columns are missing, a format is unknown, or questions differ in their number
     of samples.
     """
-    file = pq.ParquetFile(path)
-    missing = sorted(set(COLUMNS) - set(file.schema_arrow.names))
-    if missing:
-        raise ValueError(f"{path}: found no column {', '.join(missing)}, allowed: all of {', '.join(COLUMNS)}")
-    table = file.read(columns=list(COLUMNS)).to_pandas()
-    table["key"] = pd.factorize(table["answer_key"])[0]  # a missing answer becomes -1
+    table = samples_file.read(path, COLUMNS)
+    for rule in RULES:
+        table[f"key_{rule}"] = pd.factorize(table[f"answer_key_{rule}"])[0]  # a missing answer becomes -1
     table["degenerate"] = has_flag(table["flags"], "repeats")
     for column in ("format", "format_authors"):
         index = table[column].map({name: i for i, name in enumerate(FORMATS)})
         if index.isna().any():
-            found = table.loc[index.isna(), column].iloc[0]
-            raise ValueError(f"{path}: {column}: found {found!r}, allowed: {', '.join(FORMATS)}")
+            unknown = table.loc[index.isna(), column].iloc[0]
+            raise ValueError(f"{path}: {column}: found {unknown!r}, allowed: {', '.join(FORMATS)}")
         table[column] = index.astype(np.int8)
     return {
         (int(step), str(mode)): _answers(part, f"{path}: step {step}, mode {mode}")
@@ -93,17 +101,39 @@ def _answers(part: pd.DataFrame, where: str) -> Answers:
     arrays = {
         name: part[name].to_numpy(dtype=kind).reshape(shape)
         for name, kind in (
-            ("correct", bool),
-            ("correct_authors", bool),
+            *((f"correct_{rule}", bool) for rule in RULES),
+            *((f"key_{rule}", np.int64) for rule in RULES),
             ("format", np.int8),
             ("format_authors", np.int8),
-            ("key", np.int64),
             ("finished", bool),
             ("degenerate", bool),
             ("tokens", np.int64),
         )
     }
-    return Answers(questions=questions, **arrays)
+    form, authors = arrays.pop("format"), arrays.pop("format_authors")
+    rules = {
+        rule: ByRule(arrays.pop(f"correct_{rule}"), arrays.pop(f"key_{rule}"), authors if rule == "authors" else form)
+        for rule in RULES
+    }
+    return Answers(questions=questions, **rules[DEFAULT_RULE]._asdict(), **arrays, rules=rules)
+
+
+JUDGED = {f"{what}_{DEFAULT_RULE}": what for what in ("correct", "answer", "status")}
+"""Columns of samples.parquet by the default rule -> their names where only that rule is looked at."""
+
+
+def completions(path: Path, columns: Sequence[str], filters: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Rows of samples.parquet with `columns`, among which `correct`, `answer` and `status` are by the default rule.
+
+    filters: as pyarrow takes them, over the same names.
+    """
+    stored = {short: name for name, short in JUDGED.items()}
+    table = samples_file.read(
+        path,
+        [stored.get(name, name) for name in columns],
+        [(stored.get(name, name), *rest) for name, *rest in filters],
+    )
+    return table.rename(columns=JUDGED)
 
 
 def has_flag(flags: pd.Series, name: str) -> np.ndarray:

@@ -8,21 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from echochamber.analysis import replicates
-from echochamber.grid import Grid
-from echochamber.intervals import t_interval
-from echochamber.settings import FORMATS, Algorithm, ExpertIteration, GridFile, Scale, Study
+from echochamber.analysis.measured import Measured, measured
+from echochamber.formats import DEFAULT_RULE, FORMATS
+from echochamber.grid.expansion import Grid
+from echochamber.settings import Algorithm, ExpertIteration, PolicyGradient, Scale, Study
+from echochamber.settings.ladders import but_for_kl, ladders
+from echochamber.settings.roles import Role, own_benchmark, role
+from echochamber.stats.intervals import t_interval
 
 CONDITION = ["mixture", "scale", "algorithm", "prompts"]
 SEEDS_FOR_A_BAND = 3
 """With fewer replicates the interval over seeds says nothing (t is 12.7 for two): each is shown by itself."""
 
-Role = Literal["task", "transfer", "hard"]
+SHARES = [f"share_{name}" for name in FORMATS]
+"""Columns of a run's metrics.csv: shares of the formats among the completions of a rollout batch."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,11 @@ class Condition:
 
 
 class StudyView:
-    """One study of a grid: its runs, their rows of the tables (scorer `strict`), and its settings."""
+    """One study of a grid: its runs, their rows of the tables (by the default rule), and its settings."""
 
     def __init__(self, grid: Grid, name: str, tables: Mapping[str, pd.DataFrame]) -> None:
         self.name, self.file = name, grid.file
+        self._known: dict[tuple, Measured] = {}
         self.study: Study = grid.file.studies[name]
         self.world = grid.file.world
         ids = [run.id for run in grid.study_runs(self.study)]
@@ -52,9 +57,11 @@ class StudyView:
         self.runs = runs[runs["id"].isin(ids)].reset_index(drop=True)
         self.models = runs[runs["id"].isin(models)].reset_index(drop=True)
         scores = tables["scores"]
-        scores = scores[(scores["scorer"] == "strict") & scores["question_set"].isin(self.study.benchmarks)]
+        scores = scores[(scores["scorer"] == DEFAULT_RULE) & scores["question_set"].isin(self.study.benchmarks)]
         self.scores = scores[scores["id"].isin(ids)]
         self.model_scores = scores[scores["id"].isin(models)]
+        answers = tables["per_question"]
+        self.per_question = answers[answers["id"].isin(ids) & answers["question_set"].isin(self.study.benchmarks)]
         training = tables["training"]
         self.training = training[training["id"].isin(ids)]
         theory = tables.get("theory", pd.DataFrame(columns=["id", *CONDITION, "measure"]))
@@ -68,7 +75,7 @@ class StudyView:
         self.errors = errors[errors["id"].isin(ids) & errors["question_set"].isin(self.study.benchmarks)]
         self.process = process[process["id"].isin(ids) & process["question_set"].isin(self.study.benchmarks)]
         gains = tables["gains"]
-        gains = gains[(gains["scorer"] == "strict") & gains["question_set"].isin(self.study.benchmarks)]
+        gains = gains[(gains["scorer"] == DEFAULT_RULE) & gains["question_set"].isin(self.study.benchmarks)]
         self.gains = gains[gains["id"].isin(ids)]
 
     # --- settings ----------------------------------------------------------------------------------------------------
@@ -99,9 +106,11 @@ class StudyView:
     def conditions(self) -> list[Condition]:
         """In the order of the study's axes, imported models last."""
         rows = {Condition(*map(str, row)) for row in self.runs[CONDITION].itertuples(index=False)}
+        imported = [self.file.models[name] for name in self.study.models]
+        scales = (*self.study.scales, *(model.scale for model in imported if model.scale), "imported")
         axes = (
-            (*self.study.mixtures, *self.study.models),
-            (*self.study.scales, "imported"),
+            (*self.study.mixtures, *(m.mixture or name for name, m in zip(self.study.models, imported, strict=True))),
+            scales,
             self.study.algorithms,
             self.study.prompts,
         )
@@ -115,8 +124,25 @@ class StudyView:
             keep &= table[axis] == getattr(condition, axis)
         return table[keep]
 
+    def steps(self, condition: Condition) -> list[int]:
+        """The checkpoints that were evaluated, the base model's 0 first."""
+        return sorted(int(step) for step in self.of(condition, self.scores)["step"].unique())
+
     def last_step(self, condition: Condition) -> int:
-        return int(self.of(condition, self.scores)["step"].max())
+        return self.steps(condition)[-1]
+
+    def measured(self, condition: Condition, benchmark: str, step: int) -> Measured:
+        """What the replicates of a condition answered at one step."""
+        key = (condition, benchmark, step)
+        if key not in self._known:
+            rows = self.per_question.iloc[self._answered.get((*vars(condition).values(), benchmark, step), [])]
+            self._known[key] = measured(rows, self.of(condition))
+        return self._known[key]
+
+    @cached_property
+    def _answered(self) -> dict[tuple, np.ndarray]:
+        """(*condition, benchmark, step) -> positions in `per_question`."""
+        return self.per_question.groupby([*CONDITION, "question_set", "step"], sort=False).indices
 
     def measure(
         self, condition: Condition, metric: str, benchmark: str, *, k: int | None = None, format: str | None = None
@@ -155,15 +181,15 @@ def lines(rows: pd.DataFrame, runs: pd.DataFrame) -> list[pd.DataFrame]:
     interval over questions; so too at step 0 of several RL seeds, which is one and the same base model.
     """
     unit = replicates.unit(runs)
-    found = []
+    curves = []
     for seed, part in rows.groupby(unit, dropna=False, sort=True):
         each = part.groupby("step", sort=True)[["completions_sampled", "estimate", "low", "high"]].mean().reset_index()
-        found.append(each.assign(seed=seed, n_seeds=1, interval="questions"))
-    if len(found) < SEEDS_FOR_A_BAND:
-        return found
-    together = pd.concat(found)
+        curves.append(each.assign(seed=seed, n_seeds=1, interval="questions"))
+    if len(curves) < SEEDS_FOR_A_BAND:
+        return curves
+    all_curves = pd.concat(curves)
     means = []
-    for step, part in together.groupby("step", sort=True):
+    for step, part in all_curves.groupby("step", sort=True):
         estimate, low, high = t_interval(part["estimate"])
         if step == 0 and unit == "run_seed":
             low, high = part["low"].mean(), part["high"].mean()
@@ -178,29 +204,6 @@ def points(rows: pd.DataFrame, runs: pd.DataFrame) -> list[pd.Series]:
     return [line.iloc[-1] for line in lines(rows, runs)]
 
 
-def own_benchmark(file: GridFile, study: Study, prompts: str) -> str | None:
-    """The first benchmark of a study that tests the question set of these prompts."""
-    questions = file.prompts[prompts].questions
-    return next((name for name in study.benchmarks if file.benchmarks[name].questions == questions), None)
-
-
-def role(file: GridFile, benchmark: str) -> Role:
-    """What claims take a benchmark for: its setting, or what the question set tells."""
-    settings = file.benchmarks[benchmark]
-    if settings.role is not None:
-        return settings.role
-    questions = file.question_sets[settings.questions]
-    if questions.kind == "synthetic":
-        return "transfer" if questions.problems.family == "math" else "task"
-    return (
-        "hard"
-        if questions.dataset.startswith("aime")
-        else "transfer"
-        if questions.dataset.startswith("math")
-        else "task"
-    )
-
-
 def parameters(scale: Scale) -> int:
     """Parameters of the transformer blocks, embeddings left out: four square projections and three SwiGLU matrices."""
     return scale.layers * (4 * scale.width**2 + 3 * scale.width * scale.intermediate)
@@ -213,32 +216,17 @@ def seeds_in_words(view: StudyView) -> str:
 
 
 def kl_families(view: StudyView) -> list[list[Condition]]:
-    """Conditions that differ in their KL penalty alone, two or more together, from the smallest coefficient on.
-
-    A coefficient of 0 belongs to every place and estimator; otherwise those must agree.
-    """
-    groups: dict[str, list[Condition]] = {}
-    for condition in view.conditions:
-        settings = view.algorithm(condition)
-        if not isinstance(settings, ExpertIteration) and view.own(condition.prompts):
-            same = settings.model_dump_json(exclude={"kl"})
-            groups.setdefault(f"{condition.mixture} {condition.scale} {condition.prompts} {same}", []).append(condition)
-    families = []
-    for group in groups.values():
-        kinds = {c: view.algorithm(c).kl.model_dump_json(exclude={"coefficient"}) for c in group}
-        penalised = [c for c in group if view.algorithm(c).kl.coefficient > 0]
-        free = [c for c in group if view.algorithm(c).kl.coefficient == 0]
-        for kind in dict.fromkeys(kinds[c] for c in penalised):
-            family = sorted(
-                [*free, *(c for c in penalised if kinds[c] == kind)], key=lambda c: view.algorithm(c).kl.coefficient
-            )
-            if len(family) > 1:
-                families.append(family)
-    return families
+    """Conditions that differ in their KL penalty alone, two or more together, from the smallest coefficient on."""
+    groups: dict[tuple[str, ...], list[Condition]] = {}
+    for c in view.conditions:
+        settings = view.algorithm(c)
+        if isinstance(settings, PolicyGradient) and view.own(c.prompts):
+            groups.setdefault((c.mixture, c.scale, c.prompts, but_for_kl(settings)), []).append(c)
+    return [ladder for group in groups.values() for ladder in ladders(group, view.algorithm)]
 
 
 def final_kl(view: StudyView, condition: Condition) -> pd.DataFrame:
     """Mean KL (nats per completion) of the last tenth of the rollout batches of each run: id, seeds, kl."""
     rows = view.of(condition, view.training)
     late = rows[rows["step"] > 0.9 * rows.groupby("id")["step"].transform("max")]
-    return late.groupby(["id", "model_seed", "run_seed"], dropna=False)["kl"].mean().reset_index()
+    return replicates.of_each_run(late, "kl", "mean")

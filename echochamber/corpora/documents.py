@@ -20,9 +20,10 @@ class BadRow:
     """A row that is no document."""
 
     reason: str
-    """Why: `missing field`, `not text`, `empty`, `not UTF-8`, `not JSON` or `too long`."""
-    place: str
-    """Where it stands, for people."""
+    """Why: `missing field`, `not text`, `empty`, `not UTF-8`, `not JSON`, `nested too deeply`, `more fields than
+    columns` or `too long`."""
+    location: str
+    """File and row, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Literal, NamedTuple
 
+from echochamber.formats.operations import SYMBOLS
 from echochamber.settings import Problems
 
 Split = Literal["corpus", "train", "test"]
@@ -27,17 +28,6 @@ COMPARISONS = ("more", "fewer", "times", "fraction")
 """Operations that introduce a new owner, compared with an earlier quantity."""
 EVENTS = ("buy", "give", "share")
 """Operations that change what an owner has."""
-SYMBOLS = {
-    "more": "+",
-    "fewer": "-",
-    "times": "*",
-    "fraction": "/",
-    "buy": "+",
-    "give": "-",
-    "share": "/",
-    "total": "+",
-}
-"""The arithmetic of each operation."""
 
 FACTORS = range(2, 6)
 """Factors of `times` and parts of `share`, whatever `Problems.numbers` says."""

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 from echochamber.corpora import hub, reading
-from echochamber.corpora.catalog import QUESTION_SETS
 from echochamber.corpora.documents import BadRow, Question, flaw
-from echochamber.job import UserError
+from echochamber.corpora.rows import Row
+from echochamber.datasets import QUESTION_SETS
+from echochamber.errors import UserError, shortened
 from echochamber.settings import SPLITS, HubQuestions
-from echochamber.verify.answers import last_box, parse_gold
+from echochamber.verify.answers import LONGEST, last_box, parse_gold
 
 
 def after_hashes(answer: str) -> str:
     """GSM8K: what follows the last `####`. The whole solution parsed for a number gives 4 of 1319 golds wrong."""
-    _, found, gold = answer.rpartition("####")
-    if not found:
+    _, separator, gold = answer.rpartition("####")
+    if not separator:
         raise ValueError("no ####")
     return gold.strip()
 
@@ -43,13 +44,17 @@ def integral(answer: str) -> str:
 
 
 GOLDS: dict[str, Callable[[str], str]] = {
-    "gsm8k": after_hashes,
-    "math": in_the_last_box,
-    "math-500": as_it_stands,
-    "aime-1983-2024": as_it_stands,
-    "aime-2022-2024": as_it_stands,
-    "svamp": integral,
+    "after_hashes": after_hashes,
+    "in_the_last_box": in_the_last_box,
+    "as_it_stands": as_it_stands,
+    "integral": integral,
 }
+
+LONGEST_QUESTION = 100_000
+"""Characters."""
+LONGEST_GOLD = LONGEST
+"""Characters; a longer answer of a completion is not read."""
+_INEXACT = 2.0**53
 
 SINCE = {"aime-2022-2024": 2022}
 """The first year, where the file at hand has earlier ones."""
@@ -59,7 +64,7 @@ def questions(settings: HubQuestions, name: str, split: str, data: str) -> list[
     """The questions of a split; ids are `<name>-<split>-<number>`.
 
     Raises:
-        UserError: no such split, no such file, or a row without a question or a gold.
+        UserError: no such split, no such file, no question in it, or a row without a question or a gold.
     """
     if split not in SPLITS[settings.dataset]:
         raise UserError(
@@ -70,30 +75,63 @@ def questions(settings: HubQuestions, name: str, split: str, data: str) -> list[
     key = f"question_sets.{name}"
     files = hub.data_files(settings, key, known.repository, known.patterns[split], data)
     columns = {*known.gold, "Year", *(column for layout in known.question for column in layout)}
-    found = []
+    questions = []
     for row in reading.rows(files, tuple(columns)):
         if isinstance(row, BadRow):
-            raise UserError(f"{key}: found {row.reason} ({row.place}), allowed: rows with a question and an answer")
-        if int(row.get("Year") or 9999) < SINCE.get(settings.dataset, 0):
-            continue
+            raise UserError(
+                f"{key}: {row.location}: found a bad row ({row.reason}), allowed: rows with a question and an answer"
+            )
         try:
-            text, gold = _read(row, known.question, known.gold, GOLDS[settings.dataset])
+            if settings.dataset in SINCE and _year(row) < SINCE[settings.dataset]:
+                continue
+            text, gold = _read(row, known.question, known.gold, GOLDS[known.gold_form])
         except ValueError as error:
-            raise UserError(f"{key}, {split}: question {len(found) + 1}: {error}") from None
-        found.append(Question(f"{name}-{split}-{len(found):05d}", text, gold, None))
-    return found
+            raise UserError(f"{key}, {split}: {row.location}: {error}") from None
+        questions.append(Question(f"{name}-{split}-{len(questions):05d}", text, gold, None))
+    if not questions:
+        names = ", ".join(file.url for file in files)
+        raise UserError(f"{key}, {split}: {names}: found no question, allowed: at least one")
+    return questions
+
+
+def _year(row: Row) -> int:
+    """Of a file that has years; without them every row is late enough."""
+    try:
+        return int(row.get("Year") or 9999)
+    except (TypeError, ValueError):
+        raise ValueError(f"Year: found {shortened(row['Year'])}, allowed: a year") from None
 
 
 def _read(
-    row: dict[str, Any], layouts: tuple[tuple[str, ...], ...], golds: tuple[str, ...], parse: Callable[[str], str]
+    row: Row, layouts: tuple[tuple[str, ...], ...], golds: tuple[str, ...], parse: Callable[[str], str]
 ) -> tuple[str, str]:
     number = next((i for i, gold in enumerate(golds) if gold in row), 0)
     parts = [row.get(column) for column in layouts[number]]
-    if wrong := next(filter(None, map(flaw, parts)), None):
-        raise ValueError(f"{', '.join(layouts[number])}: {wrong}")
+    if wrong := next(filter(None, (flaw(part, LONGEST_QUESTION) for part in parts)), None):
+        raise ValueError(
+            f"{', '.join(layouts[number])}: {wrong}, allowed: a text of up to {LONGEST_QUESTION} characters"
+        )
     value = row.get(golds[number])
-    gold = parse(str(value)) if value is not None else ""
+    gold = parse(_text(golds[number], value)) if value is not None else ""
     if not gold:
-        raise ValueError(f"{golds[number]}: found {value!r}, allowed: an answer")
+        raise ValueError(f"{golds[number]}: found {shortened(value)}, allowed: an answer")
+    if len(gold) > LONGEST_GOLD:
+        raise ValueError(
+            f"{golds[number]}: found {len(gold)} characters ({shortened(gold)}), allowed: up to {LONGEST_GOLD}"
+        )
     parse_gold(gold)  # the verifier must understand it
     return " ".join(part.strip() for part in parts), gold
+
+
+def _text(column: str, value: Any) -> str:
+    """A gold as text: numbers only where they say exactly one."""
+    if isinstance(value, str):
+        exact = flaw(value) != "not UTF-8"
+    else:
+        exact = not isinstance(value, bool) and (
+            isinstance(value, int) or (isinstance(value, float) and abs(value) < _INEXACT)
+        )
+    if exact:
+        return str(value)
+    allowed = "a text, a whole number, or a fraction below 2^53 (beyond it, and as nan, a float is no exact answer)"
+    raise ValueError(f"{column}: found {shortened(value)}, allowed: {allowed}")

@@ -6,7 +6,12 @@ OpenMathInstruct sets are their rows times the mean length of a hundred real row
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+from echochamber import datasets
+from echochamber.datasets import HubCorpus
+from echochamber.settings import HubSource, Source
 
 CHARACTERS_PER_TOKEN = {"hub": 3.0, "bpe": 2.6}
 """By kind of tokenizer. bpe: of the demo's 512 tokens on its own documents; hub: Llama-2's on texts with many digits,
@@ -19,15 +24,32 @@ class Size(NamedTuple):
     tokens: float
 
 
-CORPORA = {
-    "finemath-3plus": Size(None, 41.4e9),
-    "algebraic-stack": Size(None, 12.2e9),
-    "tinygsm": Size(12.3e6, 2.67e9),
-    "openmathinstruct-1": Size(1.8e6, 1.8e6 * 583 / CHARACTERS_PER_TOKEN["hub"]),
-    "openmathinstruct-2": Size(14e6, 14e6 * 1371 / CHARACTERS_PER_TOKEN["hub"]),
-    "metamathqa": Size(0.395e6, 0.1e9),
-    "gsm8k-train": Size(7473, 7473 * 524 / CHARACTERS_PER_TOKEN["hub"]),
-}
+def _size(corpus: HubCorpus) -> Size:
+    tokens = corpus.tokens
+    if tokens is None:
+        tokens = (corpus.documents or 0) * corpus.characters / CHARACTERS_PER_TOKEN["hub"]
+    return Size(corpus.documents, tokens)
+
+
+CORPORA = {name: _size(corpus) for name, corpus in datasets.CORPORA.items()}
+
+
+def other_readings(sources: Mapping[str, Source]) -> Iterator[tuple[str, dict[str, float]]]:
+    """Datasets of a grid that the paper's text and the authors' script mean differently (`HubCorpus.beside`).
+
+    Yields:
+        What is supposed, in one line, and source -> how many times its documents and tokens there would be.
+    """
+    used: dict[str, list[str]] = {}
+    for name, source in sources.items():
+        if isinstance(source, HubSource):
+            used.setdefault(source.dataset, []).append(name)
+    for dataset, names in used.items():
+        one, beside = datasets.CORPORA[dataset], datasets.CORPORA[dataset].beside
+        if beside is not None and one.documents and (documents := datasets.CORPORA[beside].documents):
+            rows = f"{documents / 1e6:.2f}M of {one.documents / 1e6:.2f}M rows"
+            line = f"With {beside} in place of {dataset} (estimated by its {rows}):"
+            yield line, dict.fromkeys(names, documents / one.documents)
 
 
 class Questions(NamedTuple):
@@ -38,11 +60,7 @@ class Questions(NamedTuple):
 
 
 QUESTIONS = {
-    "gsm8k": Questions(7473, 1319, 235),
-    "math": Questions(7500, 0, 196),
-    "math-500": Questions(0, 500, 196),
-    "aime-1983-2024": Questions(0, 933, 340),
-    "aime-2022-2024": Questions(0, 90, 340),
-    "svamp": Questions(700, 300, 190),
+    name: Questions(known.sizes.get("train", 0), known.sizes.get("test", 0), known.characters)
+    for name, known in datasets.QUESTION_SETS.items()
 }
 """Characters are means over the official files; MATH is taken to be like MATH-500, and SVAMP is a guess."""

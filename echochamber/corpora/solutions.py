@@ -10,7 +10,8 @@ from collections.abc import Collection
 from random import Random
 from typing import NamedTuple
 
-from echochamber.corpora.problems import SYMBOLS, Graph
+from echochamber.corpora.problems import Graph
+from echochamber.formats.operations import SYMBOLS
 
 SYSTEMATIC = {
     "more": "*",

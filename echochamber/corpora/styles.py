@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from echochamber.corpora.render import TWINS
+from echochamber.formats import BY_LABEL
+from echochamber.formats.format import Format
+from echochamber.formats.tinygsm import TWINS
 
 _DOCSTRING = re.compile(r"'''|\"\"\"")
-_RESULT = re.compile(r"^[ \t]*result[ \t]*=[ \t]*(\w+)[ \t]*$", re.MULTILINE)
 _PROGRAM = re.compile(r"<llm-code>(.*?)(?:</llm-code>|\Z)", re.DOTALL)
 _COMMENT = re.compile(r"^[ \t]*#", re.MULTILINE)
 _ASSIGNED = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*(?::[^=\n]*)?[-+*/]?=(?!=)", re.MULTILINE)
@@ -18,8 +19,6 @@ _NAMES = (
     ("snake", re.compile(r"[a-z0-9]*(?:_[a-z0-9]*)+")),
     ("camel", re.compile(r"[a-z]+(?:[A-Z][a-z0-9]*)+")),
 )
-_BOXED_SENTENCE = re.compile(r"^[ \t]*(\w+)\b[^\n]*\\boxed\{", re.MULTILINE)
-_SUM_SENTENCE = re.compile(r"^[ \t]*(So|Thus)\b[^\n]*=", re.MULTILINE)
 
 
 def style_of(completion: str, format: str) -> dict[str, str]:
@@ -33,7 +32,8 @@ def style_of(completion: str, format: str) -> dict[str, str]:
 
     Formats have only the keys named with them; `other` has none. The first mark decides where there are several.
     """
-    if format == "tinygsm":
+    form = BY_LABEL[format]
+    if form.program == "function":
         mark = _DOCSTRING.search(completion)
         quotes = "none" if mark is None else "single" if mark[0] == "'''" else "double"
         body = completion
@@ -43,31 +43,31 @@ def style_of(completion: str, format: str) -> dict[str, str]:
             closing = _DOCSTRING.search(completion, mark.end()) if end < 0 else None
             end = closing.start() if closing else end
             body = completion[: mark.start()] + (completion[end + 3 :] if end >= 0 else "")
-        found = {"quotes": quotes, "comments": _yes(_COMMENT.search(body)), "naming": _naming(body)}
-        return found | {"twin": _twin(_RESULT.search(body), format)}
-    if format == "omi1":
+        variants = {"quotes": quotes, "comments": _yes(_COMMENT.search(body)), "naming": _naming(body)}
+        return variants | {"twin": _twin(body, form)}
+    if form.program == "notebook":
         program = _PROGRAM.search(completion)
         comments = _yes(program and _COMMENT.search(program[1]))
         naming = _naming(program[1] if program else "")
-        return {"comments": comments, "naming": naming, "twin": _twin(_BOXED_SENTENCE.search(completion), format)}
-    if format == "omi2":
-        return {"twin": _twin(_BOXED_SENTENCE.search(completion), format)}
-    if format == "text":
-        return {"twin": _twin(_SUM_SENTENCE.search(completion), format)}
+        return {"comments": comments, "naming": naming, "twin": _twin(completion, form)}
+    if form.twins:
+        return {"twin": _twin(completion, form)}
     return {}
 
 
-def _yes(found: object) -> str:
-    return "yes" if found else "no"
+def _yes(match: object) -> str:
+    return "yes" if match else "no"
 
 
 def _naming(program: str) -> str:
-    names = set(_ASSIGNED.findall(program)) - {"result", *TWINS["tinygsm"]}
+    names = set(_ASSIGNED.findall(program)) - {"result", *TWINS}
     kinds = Counter(next((kind for kind, form in _NAMES if form.fullmatch(name)), "mixed") for name in names)
     (first, most), *others = kinds.most_common(2) or [("none", 0)]
     return "mixed" if others and others[0][1] == most else first
 
 
-def _twin(found: re.Match | None, format: str) -> str:
-    a, b = TWINS[format]
-    return {a: "a", b: "b"}.get(found[1] if found else "", "none")
+def _twin(text: str, form: Format) -> str:
+    assert form.twins is not None
+    assert form.twin_sentence is not None
+    sentence = form.twin_sentence.search(text)
+    return dict(zip(form.twins, "ab", strict=True)).get(sentence[1] if sentence else "", "none")

@@ -39,16 +39,17 @@ def documents(settings: SyntheticSource, source: str) -> Iterator[Document]:
     problem_rng = _generator(settings.style, settings.seed, "problems")
     error_rng = _generator(settings.style, settings.seed, "errors")
     for graph in islice(_of_split(settings.problems, "corpus", problem_rng), settings.documents):
-        problem = word(graph, problem_rng)
+        problem = word(graph, problem_rng, settings.problems.things)
         look = Look(
             double_quotes=rng.random() < settings.triple_double_quotes,
             comments=rng.random() < settings.comments,
             twin=rng.random() < settings.twin,
         )
+        systematic = settings.systematic if look.double_quotes or settings.systematic_in == "all" else ()
         if error_rng.random() < settings.wrong:
-            steps = solve_wrongly(graph, error_rng, settings.systematic)
+            steps = solve_wrongly(graph, error_rng, systematic)
         else:
-            steps = solve(graph, settings.systematic)
+            steps = solve(graph, systematic)
         yield Document(f"{problem.question}\n\n{render(settings.style, problem, steps, look)}", source)
 
 
@@ -60,26 +61,27 @@ def questions(settings: SyntheticQuestions, name: str, split: Literal["train", "
     count = settings.train if split == "train" else settings.test
     rng = _generator("questions", settings.seed, split)
     seen: set[str] = set()
-    found: list[Question] = []
+    questions: list[Question] = []
     fruitless = 0
     for graph in _of_split(settings.problems, split, rng):
-        if len(found) == count:
+        if len(questions) == count:
             break
-        problem = word(graph, rng)
+        problem = word(graph, rng, settings.problems.things)
         if graph.key in seen:
             fruitless += 1
             if fruitless == _FRUITLESS:
                 raise ValueError(
-                    f"question set {name}, {split}: found {len(found)} different questions, allowed: at most these, or "
-                    f"more steps than {list(settings.problems.steps)} or numbers than {list(settings.problems.numbers)}"
+                    f"question set {name}, {split}: found {len(questions)} different questions, allowed: "
+                    f"at most these, or more steps than {list(settings.problems.steps)} "
+                    f"or numbers than {list(settings.problems.numbers)}"
                 )
             continue
         fruitless = 0
         seen.add(graph.key)
         names = list(problem.names)
         record = {**to_dict(graph, names), "thing": problem.thing}
-        found.append(Question(f"{name}-{split}-{len(found):05d}", problem.question, str(graph.answer), record))
-    return found
+        questions.append(Question(f"{name}-{split}-{len(questions):05d}", problem.question, str(graph.answer), record))
+    return questions
 
 
 def chance_rate(questions: Sequence[Question]) -> float:

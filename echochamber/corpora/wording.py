@@ -11,15 +11,17 @@ rules that keep a question unambiguous:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
 from echochamber.corpora.problems import EVENTS, Graph, Node
+from echochamber.formats.rendering import counted
+from echochamber.settings.world import THINGS
 
 NAMES = {"Ann": "her", "Ben": "his", "Dan": "his", "Eva": "her", "Kim": "her", "Leo": "his", "Mia": "her", "Tom": "his"}
 """The people and their pronouns: one more than `settings.world.MAX_STEPS`, since each step may bring in another."""
 BOXES = "ABCDEFGH"
-THINGS = {"gsm": ("pens", "cards", "coins", "books", "toys", "cups"), "math": ("beads", "nuts", "keys", "stamps")}
 FRACTION_WORDS = {2: "half", 3: "a third", 4: "a quarter"}
 
 
@@ -45,15 +47,10 @@ class Problem(NamedTuple):
         return " ".join(self.sentences)
 
 
-def word(graph: Graph, rng: Random) -> Problem:
-    """A question for the graph, with random names, things and choice of template."""
-    thing = rng.choice(THINGS[graph.family])
+def word(graph: Graph, rng: Random, things: Sequence[str] = ()) -> Problem:
+    """A question for the graph, with random names, choice of template, and one of `things` (none: of its family)."""
+    thing = rng.choice(things or THINGS[graph.family])
     return (_word_gsm if graph.family == "gsm" else _word_math)(graph, thing, rng)
-
-
-def counted(number: int, thing: str) -> str:
-    """The thing in the number that goes with the count: 1 pen, 2 pens, 0 pens."""
-    return thing[:-1] if number == 1 else thing
 
 
 def _word_gsm(graph: Graph, thing: str, rng: Random) -> Problem:
@@ -120,11 +117,11 @@ def _word_math(graph: Graph, thing: str, rng: Random) -> Problem:
             if node.operation == "given":
                 amount = f"{node.number} {counted(node.number, thing)}"
             else:
-                other, now = subjects[node.inputs[0]], changed[node.inputs[0]]
+                other, has_changed = subjects[node.inputs[0]], changed[node.inputs[0]]
                 if inside:
-                    amount = _compared(node, thing, f"in {other}{' now' if now else ''}")
+                    amount = _compared(node, thing, f"in {other}{' now' if has_changed else ''}")
                 else:
-                    amount = _compared(node, thing, f"{other}{' holds now' if now else ''}")
+                    amount = _compared(node, thing, f"{other}{' holds now' if has_changed else ''}")
             are = "is" if node.number == 1 and node.operation in ("given", "more", "fewer") else "are"
             sentences.append(f"In {box} there {are} {amount}." if inside else f"{box} holds {amount}.")
         subjects.append(box)

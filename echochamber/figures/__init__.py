@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 
 from echochamber.analysis.studies import StudyView
 from echochamber.figures import style
-from echochamber.files import write_aside, write_text
-from echochamber.grid import Grid
+from echochamber.grid.expansion import Grid
+from echochamber.jobs.files import write_aside, write_csv, write_text
 
 
 def draw(grid: Grid, study: str, kind: str, tables: Mapping[str, pd.DataFrame]) -> tuple[Figure, str, pd.DataFrame]:
     """One figure of one study: (figure, caption, the numbers drawn).
 
-    kind: one of `echochamber.settings.FIGURES`, each a module of this package. tables: as `analysis.tables.read`
+    kind: one of `echochamber.settings.FIGURES`, each a module of this package. tables: as `analysis.tables.tables.read`
     gives them. Raises ValueError, in one line, if the study has nothing that such a figure shows.
     """
     view = StudyView(grid, study, tables)
@@ -35,5 +35,5 @@ def save(figure: Figure, caption: str, data: pd.DataFrame, stem: Path) -> None:
         for kind, metadata in ((".pdf", {"CreationDate": None}), (".png", {"Software": None})):
             path = stem.with_name(stem.name + kind)
             write_aside(path, lambda aside, metadata=metadata: figure.savefig(aside, metadata=metadata))
-    write_aside(stem.with_name(stem.name + ".csv"), lambda aside: data.to_csv(aside, index=False))
+    write_csv(stem.with_name(stem.name + ".csv"), data)
     write_text(stem.with_name(stem.name + ".caption.txt"), caption + "\n")

@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from echochamber import metrics
 from echochamber.analysis.studies import Condition, StudyView, lines
 from echochamber.figures import captions, style
-from echochamber.settings import FORMATS
+from echochamber.formats import FORMATS
+from echochamber.stats import metrics
 
 
 def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:

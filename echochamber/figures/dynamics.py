@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from echochamber.analysis.studies import Condition, StudyView, seeds_in_words
 from echochamber.figures import style
-from echochamber.settings import FORMATS
+from echochamber.formats import FORMATS
 
 SCOPES = {"pooled": "questions pooled", "question": "question by question"}
 DASHES = {"natural": "-", "softmax": (0, (3, 1.5))}
@@ -32,17 +32,17 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         fitted = view.of(condition, table)["fitted"].fillna(False).astype(bool).any()
         for ax, (scope, words) in zip(axes, SCOPES.items(), strict=True):
             for name in formats:
-                mine = means[means["format"] == name].set_index("measure")
-                if mine.empty:  # neither this base model nor its runs write it
+                format_rows = means[means["format"] == name].set_index("measure")
+                if format_rows.empty:  # neither this base model nor its runs write it
                     continue
                 colour = style.FORMAT_COLOURS[name]
-                dots = mine.loc[["measured"]]
+                dots = format_rows.loc[["measured"]]
                 ax.plot(dots["completions_sampled"], dots["estimate"], style.FORMAT_MARKERS[name], color=colour)
-                mine = mine[mine["scope"] == scope]
+                format_rows = format_rows[format_rows["scope"] == scope]
                 for kind, dashes in DASHES.items():
-                    line = mine[mine["field"] == kind].loc[["predicted"]]
+                    line = format_rows[format_rows["field"] == kind].loc[["predicted"]]
                     ax.plot(line["completions_sampled"], line["estimate"], linestyle=dashes, color=colour)
-                drift = mine[(mine["field"] == "natural") & (mine.index == "drift")]
+                drift = format_rows[(format_rows["field"] == "natural") & (format_rows.index == "drift")]
                 ax.fill_between(
                     drift["completions_sampled"],
                     drift["low"].astype(float),
@@ -64,9 +64,9 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     caption = (
         "Shares of the formats in the rollouts (points) and as mean fields of natural gradient (solid) and of softmax "
         "gradient (dashed) foretell them from samples of the base model on the RL prompts, not on held-out questions. "
-        "One time constant for each line and learning rate, fitted on the first run of the grid that has it. Questions "
-        "pooled: all as one, with the middle 95 % of simulated runs under natural gradient with finite batches as a "
-        "band; question by question: each by itself, then averaged. "
+        "One time constant for each line and learning rate, fitted on the first run of the study that has it. "
+        "Questions pooled: all as one, with the middle 95 % of simulated runs under natural gradient with finite "
+        "batches as a band; question by question: each by itself, then averaged. "
         f"{words[0].upper()}{words[1:]}, drawn as their mean. World: {view.world}."
     )
     return figure, caption, pd.concat(data, ignore_index=True)

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from echochamber.analysis.errors import CATEGORIES
+from echochamber.analysis.reasoning.errors import CATEGORIES
 from echochamber.analysis.studies import StudyView, points
 from echochamber.figures import captions, style
 
@@ -27,8 +27,8 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         for i, (name, step) in enumerate(zip(STAGES, (0, last), strict=True)):
             for j, category in enumerate(CATEGORIES):
                 shown = rows[(rows["step"] == step) & (rows["category"] == category)]
-                for k, point in enumerate(found := points(shown, runs) if len(shown) else []):
-                    y = j + style.spread(i, 2, 0.3) + style.spread(k, len(found), 0.06)
+                for k, point in enumerate(stage_points := points(shown, runs) if len(shown) else []):
+                    y = j + style.spread(i, 2, 0.3) + style.spread(k, len(stage_points), 0.06)
                     style.whisker(ax, y, point, horizontal=True, markersize=4, **_look(i))
                     data.append(pd.DataFrame([point]).assign(**vars(condition), stage=name, category=category))
         ax.set_yticks(range(len(CATEGORIES)), CATEGORIES)

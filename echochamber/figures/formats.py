@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from echochamber.analysis.studies import StudyView, lines
 from echochamber.figures import captions, style
-from echochamber.settings import FORMATS
+from echochamber.formats import FORMATS
 
 MEASURES = (("share", "share of completions"), ("accuracy_within_format", "accuracy within format"))
 SHOWN = 0.005

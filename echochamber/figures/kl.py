@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from echochamber.analysis import replicates
 from echochamber.analysis.studies import Condition, StudyView, final_kl, kl_families, points
 from echochamber.figures import captions, style
-from echochamber.intervals import t_interval
-from echochamber.settings import FORMATS
+from echochamber.formats import FORMATS
+from echochamber.stats.intervals import t_interval
 
 
 def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
@@ -43,10 +43,10 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         right.set_xlim(0.5, len(family) + 0.5)
         right.set_ylim(bottom=min(0, right.get_ylim()[0]))
         right.set_ylabel("KL from the base model\n(nats per completion)")
-        place = view.algorithm(family[0]).kl
-        where = next((view.algorithm(c).kl for c in family if view.algorithm(c).kl.place != "none"), place)
+        first_kl = view.algorithm(family[0]).kl
+        kl = next((view.algorithm(c).kl for c in family if view.algorithm(c).kl.place != "none"), first_kl)
         for ax, what in ((left, "formats"), (middle, "accuracy"), (right, "final KL")):
-            ax.set_xlabel(f"KL coefficient ({where.estimator} in the {where.place})")
+            ax.set_xlabel(f"KL coefficient ({kl.estimator} in the {kl.place})")
             kind = view.algorithm(family[0]).kind
             style.title(ax, f"{what} · {family[0].label('algorithm')} · {kind}", view.world)
     shown = str(ks.pop()) if len(ks) == 1 else "k"
@@ -77,10 +77,10 @@ def _across(
         rows = view.measure(condition, metric, own, k=k, format=form)
         rows = rows[rows["step"] == (0 if x == 0 else view.last_step(condition))]
         coefficient = None if x == 0 else view.algorithm(condition).kl.coefficient
-        found = points(rows, view.of(condition))
-        for i, point in enumerate(found):
+        run_points = points(rows, view.of(condition))
+        for i, point in enumerate(run_points):
             style.whisker(
-                ax, x + style.spread(i, len(found)), point, **{"color": look["color"], "marker": look["marker"]}
+                ax, x + style.spread(i, len(run_points)), point, **{"color": look["color"], "marker": look["marker"]}
             )
             drawn.append(
                 vars(condition)

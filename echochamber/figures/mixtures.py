@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from echochamber.analysis.studies import Condition, StudyView, points
 from echochamber.figures import captions, published, style
-from echochamber.settings import FORMATS
+from echochamber.formats import FORMATS
 
 SHOWN = 0.005
 
@@ -92,15 +92,15 @@ def _before_and_after(
     rows = view.measure(condition, metric, own, k=k, format=form)
     drawn, means = [], []
     for step, face in ((0, "white"), (view.last_step(condition), look["color"])):
-        found = points(rows[rows["step"] == step], view.of(condition))
-        for i, point in enumerate(found):
+        run_points = points(rows[rows["step"] == step], view.of(condition))
+        for i, point in enumerate(run_points):
             style.whisker(
-                ax, y + style.spread(i, len(found), 0.05), point, horizontal=True, markerfacecolor=face, **look
+                ax, y + style.spread(i, len(run_points), 0.05), point, horizontal=True, markerfacecolor=face, **look
             )
             drawn.append(
                 vars(condition) | {"question_set": own, "metric": metric, "k": k, "format": form} | dict(point)
             )
-        means.append(sum(p["estimate"] for p in found) / len(found))
+        means.append(sum(p["estimate"] for p in run_points) / len(run_points))
     ax.plot(means, [y, y], color=look["color"], linewidth=0.9, alpha=0.6, zorder=1)
     return drawn
 

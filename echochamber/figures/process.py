@@ -35,8 +35,8 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         ks = sorted(int(k) for k in rows["k"].dropna().unique())
         for i, (measure, end, _) in enumerate(CURVES):
             step = view.last_step(condition) if end else 0
-            mine = rows[(rows["measure"] == measure) & (rows["step"] == step)]
-            for line in _curves(mine, runs, ks):
+            measure_rows = rows[(rows["measure"] == measure) & (rows["step"] == step)]
+            for line in _curves(measure_rows, runs, ks):
                 style.band(ax, line["k"], line, **style.series_style(i))
                 data.append(line.assign(**vars(condition), measure=measure, step=step))
         chance = rows[(rows["measure"] == "chance_at_k") & (rows["step"] == 0)].groupby("k")["estimate"].first()

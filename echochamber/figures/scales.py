@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from echochamber.analysis.studies import Condition, StudyView, parameters, points
 from echochamber.figures import captions, style
-from echochamber.settings import FORMATS
+from echochamber.formats import FORMATS
 
 SHOWN = 0.005
 
@@ -70,14 +70,14 @@ def _line(
     for size, condition in zip(sizes, group, strict=True):
         rows = view.measure(condition, metric, own, format=form)
         rows = rows[rows["step"] == (view.last_step(condition) if after else 0)]
-        found = points(rows, view.of(condition))
-        for point in found:
+        run_points = points(rows, view.of(condition))
+        for point in run_points:
             style.whisker(ax, size, point, **{key: look[key] for key in look if key != "linestyle"})
             drawn.append(
                 vars(condition)
                 | {"parameters": size, "question_set": own, "metric": metric, "format": form}
                 | dict(point)
             )
-        means.append(sum(p["estimate"] for p in found) / len(found))
+        means.append(sum(p["estimate"] for p in run_points) / len(run_points))
     ax.plot(sizes, means, color=look["color"], linestyle=look.get("linestyle", "-"), zorder=1)
     return drawn

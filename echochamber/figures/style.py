@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from echochamber.settings import FORMATS
+from echochamber.formats import BY_LABEL
 
-FORMAT_COLOURS = dict(zip(FORMATS, ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#777777"), strict=True))
-FORMAT_MARKERS = dict(zip(FORMATS, "osD^x", strict=True))
+FORMAT_COLOURS = {name: form.colour for name, form in BY_LABEL.items()}
+FORMAT_MARKERS = {name: form.marker for name, form in BY_LABEL.items()}
 SERIES = ("#332288", "#D55E00", "#44AA99", "#882255", "#999933", "#CC6677", "#000000", "#88CCEE")
 MARKERS = "osD^vPX*"
 DASHES: tuple = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
@@ -70,16 +70,16 @@ def panels(
         figure = Figure(figsize=(width * columns + 0.4, height * rows_each * blocks + 0.7), layout="constrained")
         axes = figure.subplots(blocks * rows_each, columns, squeeze=False)
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05, wspace=0.02, hspace=0.03)
-    found = []
+    figure_panels = []
     for i in range(blocks * columns):
         block, column = divmod(i, columns)
-        mine = [axes[block * rows_each + row, column] for row in range(rows_each)]
+        panel = [axes[block * rows_each + row, column] for row in range(rows_each)]
         if i < count:
-            found.append(mine)
+            figure_panels.append(panel)
         else:
-            for ax in mine:
+            for ax in panel:
                 ax.remove()
-    return figure, found
+    return figure, figure_panels
 
 
 def titles(axes: Sequence[Axes], text: str, world: str) -> None:
@@ -112,8 +112,8 @@ def whisker(ax: Axes, x: float, row: pd.Series | dict, *, horizontal: bool = Fal
     estimate, low, high = float(row["estimate"]), float(row["low"]), float(row["high"])
     ends = np.array([[estimate - low], [high - estimate]])
     ends = None if np.isnan(ends).any() else np.maximum(ends, 0)
-    place = {"x": estimate, "y": x, "xerr": ends} if horizontal else {"x": x, "y": estimate, "yerr": ends}
-    ax.errorbar(**place, **({"capsize": 2, "linestyle": "none", "elinewidth": 1.0} | style))
+    coordinates = {"x": estimate, "y": x, "xerr": ends} if horizontal else {"x": x, "y": estimate, "yerr": ends}
+    ax.errorbar(**coordinates, **({"capsize": 2, "linestyle": "none", "elinewidth": 1.0} | style))
 
 
 def share_axis(ax: Axes, label: str) -> None:
@@ -168,9 +168,9 @@ def log_axis(ax: Axes, values: Sequence[float], names: Sequence[str], label: str
     ax.set_xlabel(label)
 
 
-def signed_axis(axis, places: int = 2) -> None:
+def signed_axis(axis, decimals: int = 2) -> None:
     """Ticks with their sign: +0.10, 0, -0.10."""
-    axis.set_major_formatter(FuncFormatter(lambda v, _: "0" if abs(v) < 1e-9 else f"{v:+.{places}f}"))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: "0" if abs(v) < 1e-9 else f"{v:+.{decimals}f}"))
 
 
 def format_handles(formats: Iterable[str]) -> list[Line2D]:

@@ -71,11 +71,11 @@ def _gain(ax, view: StudyView, condition: Condition, benchmark: str, metric: str
     rows = rows[(rows["question_set"] == benchmark) & (rows["metric"] == metric)]
     rows = rows.assign(completions_sampled=0.0)
     drawn = []
-    found = points(rows, view.of(condition))
-    for i, point in enumerate(found):
+    run_points = points(rows, view.of(condition))
+    for i, point in enumerate(run_points):
         style.whisker(
             ax,
-            y + style.spread(i, len(found), 0.08),
+            y + style.spread(i, len(run_points), 0.08),
             point,
             horizontal=True,
             color=look["color"],

@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from echochamber.grid import Grid
-from echochamber.ids import Model, Probe, Run
-from echochamber.planning import flops, machine
+from echochamber.grid.expansion import Grid
+from echochamber.grid.ids import Model, Probe, Run
+from echochamber.planning import flops, imports, machine
 from echochamber.planning.flops import Shape
 from echochamber.planning.machine import FROZEN, RESUMED, TRAINED, Machine
-from echochamber.planning.text_sizes import TextSizes
+from echochamber.planning.text_sizes import PAPERS_VOCABULARY, TextSizes
 from echochamber.rl import schedule
 from echochamber.settings import ExpertIteration, PolicyGradient, Sampling, Scale
 
@@ -60,10 +59,13 @@ class Cost:
 class Costs:
     """The costs of one grid's jobs."""
 
-    def __init__(self, grid: Grid) -> None:
-        self.grid = grid
+    def __init__(self, grid: Grid, ask: bool = False) -> None:
+        """ask: whether the hub is asked for the size of imported models that are not here."""
+        self.grid, self.ask = grid, ask
         self.texts = TextSizes(grid)
         self.machine = Machine(grid.file.hardware)
+        self.guessed: set[str] = set()
+        """Imported models of which neither config.json nor scale is known, as far as they were asked for."""
         self._shapes: dict[tuple[str | None, str | None], Shape] = {}
 
     # --- jobs --------------------------------------------------------------------------------------------------------
@@ -80,10 +82,13 @@ class Costs:
 
     def corpus_shard(self, source: str) -> Cost:
         """One of the jobs that tokenise it. Those of a limited source stop at its limit, so one is taken for all."""
-        settings, whole = self.grid.file.corpora[source], self.corpus(source)
+        settings, corpus_cost = self.grid.file.corpora[source], self.corpus(source)
         jobs = 1 if settings.max_tokens else settings.shards
         return replace(
-            whole, tokens=whole.tokens / jobs, seconds=whole.seconds / jobs, disk_bytes=whole.disk_bytes / jobs
+            corpus_cost,
+            tokens=corpus_cost.tokens / jobs,
+            seconds=corpus_cost.seconds / jobs,
+            disk_bytes=corpus_cost.disk_bytes / jobs,
         )
 
     def pretraining(self, model: Model) -> Cost:
@@ -116,8 +121,8 @@ class Costs:
         settings = self.grid.file.benchmarks[benchmark]
         model = job if isinstance(job, Model) else job.model
         checkpoints = len(self.grid.starts(job)) + 1 if isinstance(job, Model) else len(self.kept_steps(job))
-        there, prompt = self.texts.questions(settings.questions, "test")
-        questions = min(settings.count or there, there)
+        available, prompt = self.texts.questions(settings.questions, "test")
+        questions = min(settings.count or available, available)
         return self._samples(model, checkpoints, questions, prompt, (1, settings.samples), settings.max_new_tokens)
 
     def probe(self, probe: Probe) -> Cost:
@@ -129,7 +134,10 @@ class Costs:
     def _samples(
         self, model: Model, checkpoints: int, questions: int, prompt: float, samples: Iterable[int], longest: int
     ) -> Cost:
-        """So many completions of every question from every checkpoint, in fp32, judged by two scorers."""
+        """So many completions of every question from every checkpoint, in fp32, judged by the three rules.
+
+        Two of them share what they execute.
+        """
         shape = self.shape(model)
         completion = self.texts.completion(model, prompt, longest)
         weights = FROZEN * shape.parameters
@@ -155,15 +163,14 @@ class Costs:
 
     def _policy_gradient(self, run: Run, s: PolicyGradient) -> Cost:
         """Rollouts, verification, log-probabilities and updates, as `echochamber.rl.policy_gradient` makes them."""
-        shape, critic = self.shape(run.model), s.kind == "ppo"
+        shape, critic = self.shape(run.model), s.critic
         prompts, prompt = self.prompts(run.prompts)
         completion = self.texts.completion(run.model, prompt, s.sampling.max_new_tokens)
         steps = schedule.total_steps(s, prompts)
         rows = s.prompts_per_batch * s.samples_per_prompt
         held = (TRAINED * (2 if critic else 1) + FROZEN) * shape.parameters
-        drawn, seconds = self._rollout(
-            shape, s.sampling, s.precision, s.prompts_per_batch, rows, prompt, completion, held
-        )
+        once = self._rollout(shape, s.sampling, s.precision, s.prompts_per_batch, rows, prompt, completion, held)
+        drawn, seconds = (s.planned_batches * each for each in once)
         # One forward pass over all completions. A prompt is encoded once for its samples, or with each of them.
         tokens = rows * completion + (rows if s.gradient_checkpointing else s.prompts_per_batch) * prompt
         forward = tokens * flops.forward_per_token(shape, prompt + completion)
@@ -171,7 +178,7 @@ class Costs:
         micro_batches = passes / 3 * math.ceil(s.update_batch / s.micro_batch) * rows / s.update_batch
         return self._job(
             self.grid.gpus(),
-            tokens=steps * (s.prompts_per_batch * prompt + rows * completion),
+            tokens=steps * s.planned_batches * (s.prompts_per_batch * prompt + rows * completion),
             flops=steps * (drawn + passes * forward),
             seconds=steps
             * (seconds + self.machine.training_seconds(shape, passes * forward, micro_batches, s.precision)),
@@ -183,8 +190,8 @@ class Costs:
     def _expert_iteration(self, run: Run, s: ExpertIteration) -> Cost:
         """Samples, verification, and the updates on those that are kept (`RIGHT`)."""
         shape = self.shape(run.model)
-        there, prompt = self.prompts(run.prompts)
-        prompts = s.prompts_per_iteration or there
+        available, prompt = self.prompts(run.prompts)
+        prompts = s.prompts_per_iteration or available
         completion = self.texts.completion(run.model, prompt, s.sampling.max_new_tokens)
         rows = prompts * s.samples_per_prompt
         held = (TRAINED + FROZEN) * shape.parameters
@@ -251,21 +258,24 @@ class Costs:
     # --- what they hang on -------------------------------------------------------------------------------------------
 
     def shape(self, model: Model) -> Shape:
-        """The size of a model; an imported one is read from its folder."""
+        """The size of a model; of an imported one by its config.json, else by its `scale`, else the paper's 1B."""
         key = model.scale, model.imported
         if key not in self._shapes:
+            file, own = self.grid.file, None
             if model.imported:
-                found = flops.of_folder(Path(self.grid.file.models[model.imported].path))
-                self._shapes[key] = found or flops.olmo(PAPERS_LARGEST, 32_000)
-            else:
-                self._shapes[key] = flops.olmo(self.grid.file.scales[model.scale], self.texts.vocabulary)
+                own = imports.shape(file.models[model.imported], file.data, self.ask)
+            scale = file.scales[model.scale] if model.scale else None
+            if own is None and scale is None:
+                self.guessed.add(f"models.{model.imported}")
+                own = flops.olmo(PAPERS_LARGEST, PAPERS_VOCABULARY)
+            self._shapes[key] = own or flops.olmo(scale or PAPERS_LARGEST, self.texts.vocabulary)
         return self._shapes[key]
 
     def prompts(self, name: str) -> tuple[int, float]:
         """How many RL prompts there are, and the tokens of a mean one."""
         settings = self.grid.file.prompts[name]
-        there, length = self.texts.questions(settings.questions, "train")
-        return min(settings.count or there, there), length
+        available, length = self.texts.questions(settings.questions, "train")
+        return min(settings.count or available, available), length
 
     def kept_steps(self, run: Run) -> list[int]:
         """The steps of a run whose checkpoints are kept."""
@@ -281,7 +291,7 @@ def forward_passes(s: PolicyGradient) -> float:
     updates = s.prompts_per_batch * s.samples_per_prompt / s.update_batch
     sampled = 1 if s.kl.place == "reward" else 1 - 1 / updates
     learning = s.update_passes * (4 if s.gradient_checkpointing else 3)  # the backward pass makes its activations again
-    return 1 + sampled + learning + ((1 + learning) if s.kind == "ppo" else 0)
+    return 1 + sampled + learning + ((1 + learning) if s.critic else 0)
 
 
 def mem_mb(cost: Cost, attempt: int) -> int:

@@ -13,8 +13,9 @@ tied to the output).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from echochamber.settings import Scale
 
@@ -41,7 +42,7 @@ class Shape:
 
 
 def olmo(scale: Scale, vocabulary: int) -> Shape:
-    """The shape of `echochamber.model.build`: four square matrices of attention and three of SwiGLU a layer."""
+    """The shape of `models.architecture.build`: four square matrices of attention and three of SwiGLU a layer."""
     embedding = vocabulary * scale.width
     layer = 4 * scale.width**2 + 3 * scale.width * scale.intermediate
     return Shape(
@@ -55,25 +56,48 @@ def olmo(scale: Scale, vocabulary: int) -> Shape:
     )
 
 
+TIED = ("gpt2", "opt", "bloom", "gemma", "gemma2", "gemma3_text")
+"""Model types whose embeddings are one matrix where config.json does not say."""
+
+
 def of_folder(folder: Path) -> Shape | None:
-    """The shape of a model in a Hugging Face folder, from config.json and the headers of its weights; None without."""
+    """The shape of a model in a Hugging Face folder: from config.json, and the headers of its weights where they are
+    there; None without the former."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         shapes = [shape for path in sorted(folder.glob("*.safetensors")) for shape in _tensor_shapes(path)]
-        width, heads = config["hidden_size"], config["num_attention_heads"]
-        layers, vocabulary = config["num_hidden_layers"], config["vocab_size"]
-    except (OSError, ValueError, KeyError):
+        shape = of_config(config)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
         return None
-    if not shapes:
-        return None
-    head_width = config.get("head_dim") or width // heads
+    return replace(shape, parameters=sum(map(_size, shapes))) if shapes else shape
+
+
+def of_config(config: dict[str, Any]) -> Shape:
+    """The shape that a config.json of `transformers` says; its parameters without biases and norms, a per mille.
+
+    Raises:
+        KeyError: it lacks a size.
+    """
+
+    def size(name: str, other: str) -> int:
+        return int(config[name] if name in config else config[other])
+
+    width, layers = size("hidden_size", "n_embd"), size("num_hidden_layers", "n_layer")
+    heads, vocabulary = size("num_attention_heads", "n_head"), int(config["vocab_size"])
+    intermediate = int(config.get("intermediate_size") or config.get("ffn_dim") or config.get("n_inner") or 4 * width)
+    head_width = int(config.get("head_dim") or width // heads)
+    kv_width = int(config.get("num_key_value_heads") or heads) * head_width
+    gated = config.get("hidden_act") in ("silu", "swish") or "gemma" in str(config.get("model_type"))
+    layer = 2 * width * heads * head_width + 2 * width * kv_width + (3 if gated else 2) * width * intermediate
+    embedding = vocabulary * width
+    tied = config.get("tie_word_embeddings", config.get("model_type") in TIED)
     return Shape(
-        parameters=sum(map(_size, shapes)),
-        looked_up=0 if config.get("tie_word_embeddings") else vocabulary * width,
+        parameters=embedding * (1 if tied else 2) + layers * layer,
+        looked_up=0 if tied else embedding,
         layers=layers,
         width=width,
-        kv_width=(config.get("num_key_value_heads") or heads) * head_width,
-        intermediate=config.get("intermediate_size") or 4 * width,
+        kv_width=kv_width,
+        intermediate=intermediate,
         vocabulary=vocabulary,
     )
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 
+from echochamber.hardware import DEVICES
 from echochamber.planning.flops import Shape
-from echochamber.planning.hardware import DEVICES
 from echochamber.settings import Hardware
 
 MOST_ROWS, CACHE_BYTES, LOGITS_AT_ONCE, TOKENS_AT_ONCE = 1024, 2**29, 2**26, 2**14
-"""Limits of `echochamber.generate`, `forward` and `loader`, which import torch (a test compares them)."""
+"""Limits of `echochamber.sampling.generate`, `forward` and `loader`, which import torch (a test compares them)."""
 
 TRAINED, FROZEN, RESUMED = 16, 4, 12
 """Bytes a weight: trained by Adam in fp32 (weight, gradient, two moments); only looked at; saved to resume from."""
@@ -36,7 +36,7 @@ class Machine:
         return max(flops / self.flops_per_second(precision), start)
 
     def rows_at_once(self, shape: Shape, tokens: float, held: float) -> int:
-        """How many completions `echochamber.generate` decodes at once.
+        """How many completions `echochamber.sampling.generate` decodes at once.
 
         Args:
             tokens: of a prompt and the longest completion.

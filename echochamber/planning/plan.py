@@ -7,10 +7,11 @@ from dataclasses import fields
 
 import pandas as pd
 
-from echochamber.grid import Grid
-from echochamber.ids import Model, Run
+from echochamber.grid.expansion import Grid
+from echochamber.grid.ids import Model, Run
 from echochamber.planning.cost import Cost, Costs
 from echochamber.settings import Study
+from echochamber.stats.columns import Column, Table
 
 STAGES = ("corpora", "pretraining", "posttraining", "evaluation")
 ALL = "all"
@@ -20,22 +21,43 @@ Jobs = dict[str, dict[object, Cost]]
 """Stage -> its jobs, by a name that two studies share where they share the job."""
 
 
-def plan(grid: Grid) -> pd.DataFrame:
+PLAN = Table(
+    "plan",
+    "a stage of a study, or of the whole grid, where a job of several studies counts once",
+    (
+        Column("study", "text", "name in the grid file, or the whole grid"),
+        Column("stage", "text", "`all`: their sum"),
+        Column("jobs", "count", "jobs"),
+        Column("tokens", "number", "that go through the model: trained on, read or generated", "tokens"),
+        Column("flops", "number", "of them", "FLOPs"),
+        Column("seconds", "number", "of all jobs, one after the other", "s"),
+        Column("gpu_hours", "number", "0 where the planned device is a CPU", "h"),
+        Column("memory_bytes", "number", "on each GPU, of the largest job", "bytes"),
+        Column("host_bytes", "number", "of the machine's memory, of the largest job", "bytes"),
+        Column("disk_bytes", "number", "that stays", "bytes"),
+        Column("scratch_bytes", "number", "besides, while jobs run", "bytes"),
+    ),
+)
+
+
+def plan(grid: Grid, ask: bool = False) -> pd.DataFrame:
     """Jobs and what they take, per study and stage, and of the whole grid, where a job of several studies counts once.
 
+    Args:
+        ask: whether the hub is asked for the size of imported models that are not here.
+
     Returns:
-        study, stage (`all`: their sum), jobs, and the fields of `planning.cost.Cost`: sums, but for the two of
-        memory, which are those of the largest job. The last rows are the whole grid's.
+        The table `PLAN`; the last rows are the whole grid's.
     """
-    costs = Costs(grid)
-    whole: Jobs = {stage: {} for stage in STAGES}
+    costs = Costs(grid, ask)
+    all_jobs: Jobs = {stage: {} for stage in STAGES}
     rows = []
     for name, study in grid.file.studies.items():
         jobs = _jobs(grid, costs, study)
         for stage in STAGES:
-            whole[stage] |= jobs[stage]
+            all_jobs[stage] |= jobs[stage]
         rows += _rows(name, jobs)
-    return pd.DataFrame(rows + _rows(WHOLE, whole))
+    return PLAN.typed(pd.DataFrame(rows + _rows(WHOLE, all_jobs)))
 
 
 def _jobs(grid: Grid, costs: Costs, study: Study) -> Jobs:
@@ -72,7 +94,7 @@ def readable(grid: Grid, table: pd.DataFrame) -> str:
     costs = Costs(grid)
     machine, device = costs.machine, grid.file.hardware.device
     studies = table[(table.stage == ALL) & (table.study != WHOLE)]
-    stages = table[(table.study == WHOLE)].assign(stage=lambda whole: whole.stage.replace(ALL, WHOLE))
+    stages = table[(table.study == WHOLE)].assign(stage=lambda frame: frame.stage.replace(ALL, WHOLE))
     counted = [source for source in grid.corpora if costs.texts.is_counted(source)]
     texts = f"tokens of {len(counted)} of {len(grid.corpora)} corpora are counted, the others estimated"
     lines = [
@@ -84,7 +106,10 @@ def readable(grid: Grid, table: pd.DataFrame) -> str:
         "",
         _text("stage", stages.stage, stages, machine.device.is_gpu),
     ]
-    return "\n".join([*lines, *_warnings(grid, costs)])
+    for model in grid.models.values():
+        costs.shape(model)
+    guesses = [f"guessed: {name} is taken for the paper's 1B, allowed: its `scale`" for name in sorted(costs.guessed)]
+    return "\n".join([*lines, *guesses, *_warnings(grid, costs)])
 
 
 def _text(title: str, names: pd.Series, table: pd.DataFrame, gpu: bool) -> str:
@@ -127,15 +152,15 @@ def _warnings(grid: Grid, costs: Costs) -> list[str]:
     limit = costs.machine.device.memory_bytes
     if limit is None:
         return []
-    found = {}
+    needed_bytes = {}
     for model in grid.trained_models.values():
-        found[f"pretraining of scale {model.scale}"] = costs.pretraining(model).memory_bytes
+        needed_bytes[f"pretraining of scale {model.scale}"] = costs.pretraining(model).memory_bytes
     for run in grid.runs.values():
         scale = run.model.scale or run.model.imported
-        found[f"{run.algorithm} at scale {scale}"] = costs.posttraining(run).memory_bytes
+        needed_bytes[f"{run.algorithm} at scale {scale}"] = costs.posttraining(run).memory_bytes
     return [
         f"too large: {what} needs {_bytes(bytes)}, the {grid.file.hardware.device} has {_bytes(limit)} "
         "(allowed: a smaller micro-batch, gradient_checkpointing, another device)"
-        for what, bytes in found.items()
+        for what, bytes in needed_bytes.items()
         if bytes > limit
     ]

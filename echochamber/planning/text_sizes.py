@@ -8,12 +8,14 @@ from itertools import islice
 from statistics import fmean
 
 from echochamber.corpora import sizes, synthetic
-from echochamber.grid import Grid
-from echochamber.ids import Model
+from echochamber.grid.expansion import Grid
+from echochamber.grid.ids import Model
 from echochamber.settings import SyntheticSource
 
 EXAMPLES = 64
 """Synthetic documents or questions that are made to see how long they are."""
+PAPERS_VOCABULARY = 32_000
+"""Of a grid without a tokenizer of its own."""
 DOCUMENT_TOKENS = 100
 """Of a synthetic document that cannot be made: the job that wants it will say why."""
 
@@ -23,7 +25,9 @@ class TextSizes:
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
-        self.characters_per_token = sizes.CHARACTERS_PER_TOKEN[grid.file.tokenizer.kind]
+        self.characters_per_token = sizes.CHARACTERS_PER_TOKEN[
+            grid.file.tokenizer.kind if grid.file.tokenizer else "hub"
+        ]
         self._corpora: dict[str, sizes.Size] = {}
         self._questions: dict[tuple[str, str], tuple[int, float]] = {}
         self._documents: dict[str, float | None] = {}
@@ -36,7 +40,7 @@ class TextSizes:
             ids = {*tokenizer["model"]["vocab"].values(), *(token["id"] for token in tokenizer["added_tokens"])}
             return max(ids) + 1
         except (OSError, ValueError, LookupError, AttributeError):
-            return self.grid.file.tokenizer.vocabulary
+            return self.grid.file.tokenizer.vocabulary if self.grid.file.tokenizer else PAPERS_VOCABULARY
 
     @property
     def token_bytes(self) -> int:
@@ -99,10 +103,10 @@ class TextSizes:
     def completion(self, model: Model, prompt: float, max_new_tokens: int) -> float:
         """Tokens of a mean completion: a model writes solutions as long as those that it has read.
 
-        Those are the documents of its mixture with a question before them, without the background; for an imported
-        model, half of what it may write.
+        Those are the documents of its mixture with a question before them, without the background; for an
+        imported model of which nobody knows it, half of what it may write.
         """
-        if model.imported:
+        if model.mixture is None:
             return max_new_tokens / 2
         document = self._document(model.mixture)
         return max_new_tokens / 2 if document is None else min(max(document - prompt, 1), max_new_tokens)

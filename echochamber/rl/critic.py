@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
-from echochamber.forward import LanguageModel, completion_states
+from echochamber.models.forward import LanguageModel, completion_states
 
 
 class Critic(LanguageModel):
@@ -29,9 +30,10 @@ class Critic(LanguageModel):
         nn.init.zeros_(self.value_head.bias)
 
     def states(self, ids: Tensor, mask: Tensor | None, positions: Tensor, cache: Cache | None) -> Tensor:
-        arguments = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+        arguments: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
         arguments |= {"past_key_values": cache, "use_cache": cache is not None}
-        return self.model.base_model(**arguments).last_hidden_state
+        states: Tensor = self.model.base_model(**arguments).last_hidden_state
+        return states
 
     def values(self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], pad: int) -> Tensor:
         """The value before each completion token, (rows, tokens), 0 on padding."""
@@ -43,9 +45,9 @@ class Critic(LanguageModel):
         yield from self.model.base_model.parameters()
         yield from self.value_head.parameters()
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         return {"body": self.model.base_model.state_dict(), "head": self.value_head.state_dict()}
 
-    def load_state_dict(self, saved: dict) -> None:
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.model.base_model.load_state_dict(saved["body"])
         self.value_head.load_state_dict(saved["head"])

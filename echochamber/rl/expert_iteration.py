@@ -10,22 +10,28 @@ import copy
 import logging
 import math
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from echochamber import device as devices
-from echochamber.checkpoint import TrainingState
-from echochamber.forward import LanguageModel, completion_logprobs
-from echochamber.job import Progress
-from echochamber.rl import losses, rollout, schedule
+from echochamber.algorithms import losses
+from echochamber.errors import Interrupted
+from echochamber.jobs.job import Progress
+from echochamber.models import device as devices
+from echochamber.models.checkpoint import TrainingState
+from echochamber.models.forward import LanguageModel, completion_logprobs
+from echochamber.rl import rollout, schedule
+from echochamber.rl.columns import metrics_row
+from echochamber.rl.mismatch import Mismatch, warn_if_parted
 from echochamber.rl.optimizer import adamw
-from echochamber.rl.run import Rows, Run
-from echochamber.settings import ExpertIteration
+from echochamber.rl.rollout import Tally
+from echochamber.rl.run import Rows, Run, refuse_no_questions
+from echochamber.sampling.draw import random_stream
+from echochamber.sampling.prompts import encode_questions, end_and_padding
+from echochamber.settings import ExpertIteration, PromptForm
 
 COMPLETIONS_AT_ONCE = 1024
 """Completions between two chances to save."""
@@ -43,12 +49,14 @@ def train(
     state: TrainingState,
     stop: Callable[[], bool],
     device: torch.device,
+    form: PromptForm | None = None,
 ) -> tuple[Rows, Rows]:
     """Train `model` on its own right completions of the questions; keep the model of every iteration in `state`.
 
     Args:
         model: the base model, in float32.
-        questions: with `question` and `answer`.
+        questions: with `question`, `answer` and `graph`.
+        form: how a question stands in a prompt.
 
     Returns:
         Rows of metrics.csv, one an iteration, about the policy that sampled it (`kl` from one completion a prompt;
@@ -56,24 +64,31 @@ def train(
 
     Raises:
         Interrupted: `stop()` turned true; the state is saved.
-        UserError: the loss is no longer finite, or the policy has diverged from the base model.
+        UserError: there are no questions, a reward or an update is not finite, or the policy has diverged from the base
+            model.
     """
-    trainer = Trainer(settings, model, tokenizer, questions, seed, device)
+    refuse_no_questions(questions)
+    trainer = Trainer(settings, model, tokenizer, questions, seed, device, form)
     run = Run(trainer, state, stop)
     progress = Progress(settings.iterations, "iteration", run.step, file=state.progress)
     while run.step < settings.iterations:
         iteration = run.step + 1
         where = f"iteration {iteration} of {settings.iterations}"
         kept = range(1, iteration)
-        for done in trainer.sample():
-            run.refuse_divergence(where, gradient_norm=0.0, kl=trainer.kl_per_token(), kept=kept)
-            progress.update(run.step + 0.5 * done)
+        try:
+            for done in trainer.sample(stop):
+                run.refuse_divergence(where, gradient_norm=0.0, kl=trainer.kl_per_token(), kept=kept)
+                progress.update(run.step + 0.5 * done)
+                run.breathe(where)
+        except Interrupted:  # of a chunk that is sampled again, if `breathe` has not saved yet
             run.breathe(where)
+            raise
         for done in trainer.fine_tune():
             run.refuse_divergence(where, gradient_norm=trainer.gradient_norm, kl=trainer.kl_per_token(), kept=kept)
             progress.update(run.step + 0.5 + 0.5 * done)
             run.breathe(where)
         run.add(*trainer.finish_iteration())
+        warn_if_parted(run.metrics, settings.precision)
         progress.update(run.step, **rollout.what_it_earns(run.metrics[-1]))
         state.keep(iteration, model, tokenizer)
         run.breathe(where)
@@ -90,11 +105,13 @@ class Place:
     update: int = 0
     """Updates that are done."""
     completions_sampled: int = 0
-    sums: Counter[str] = field(default_factory=Counter)
+    sums: Tally = field(default_factory=Tally)
     """`rollout.tally`, and of one completion a prompt: `kl_sum`, `kl_completions`; of the updates: `norm`."""
     kept: list[tuple[int, list[int]]] = field(default_factory=list)
     """What is trained on: number of the question and token ids of the completion."""
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: Tally = field(default_factory=Tally)
+    mismatch: Mismatch = field(default_factory=Mismatch)
+    """Of the sampler and the trainer, on a few completions of each chunk."""
 
 
 class Trainer:
@@ -108,19 +125,20 @@ class Trainer:
         questions: list[Any],
         seed: int,
         device: torch.device,
+        form: PromptForm | None = None,
     ) -> None:
         self.settings, self.tokenizer, self.seed, self.device = settings, tokenizer, seed, device
-        model.to(device).eval()
+        model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps it without its own argument
         self.policy = LanguageModel(model, recompute=settings.gradient_checkpointing)
         self.base = LanguageModel(copy.deepcopy(model).requires_grad_(False))
-        self.pad = rollout.end_and_padding(tokenizer)[1]
-        self.prompts = rollout.encode_questions(tokenizer, questions)
-        self.golds = [question.answer for question in questions]
+        self.pad = end_and_padding(tokenizer)[1]
+        self.prompts = encode_questions(tokenizer, questions, form)
+        self.questions = questions
         self.optimizer: torch.optim.Optimizer | None = None
         self.gradient_norm = 0.0
         self.at = Place()
 
-    def state_dict(self) -> dict:
+    def state_dict(self) -> dict[str, Any]:
         at = self.at
         return {
             "model": self.policy.model.state_dict(),
@@ -128,33 +146,47 @@ class Trainer:
             "place": [at.iteration, at.chunk, at.update, at.completions_sampled],
             "sums": dict(at.sums),
             "seconds": dict(at.seconds),
+            "mismatch": list(astuple(at.mismatch)),
             "kept_questions": torch.tensor([number for number, _ in at.kept], dtype=torch.int32),
             "kept_lengths": torch.tensor([len(ids) for _, ids in at.kept], dtype=torch.int32),
             "kept_tokens": torch.tensor([token for _, ids in at.kept for token in ids], dtype=torch.int32),
         }
 
-    def load_state_dict(self, saved: dict) -> None:
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
         self.policy.model.load_state_dict(saved["model"])
         rows = saved["kept_tokens"].split(saved["kept_lengths"].tolist())
         kept = list(zip(saved["kept_questions"].tolist(), [row.tolist() for row in rows], strict=True))
-        self.at = Place(*saved["place"], Counter(saved["sums"]), kept, Counter(saved["seconds"]))
+        iteration, chunk, update, completions_sampled = saved["place"]
+        self.at = Place(
+            iteration=iteration,
+            chunk=chunk,
+            update=update,
+            completions_sampled=completions_sampled,
+            sums=Tally(saved["sums"]),
+            kept=kept,
+            seconds=Tally(saved["seconds"]),
+            mismatch=Mismatch(*saved["mismatch"]),
+        )
         if saved["optimizer"]:
             self.optimizer = adamw(self.policy.model.parameters(), self.settings, self.settings.learning_rate)
             self.optimizer.load_state_dict(saved["optimizer"])
 
-    def sample(self):
-        """Sample this iteration's prompts, a chunk at a time; yields the share that is done."""
+    def sample(self, stop: Callable[[], bool] | None = None) -> Iterator[float]:
+        """Sample this iteration's prompts, a chunk at a time; yields the share that is done.
+
+        Raises Interrupted, with that chunk not begun, if `stop()` turned true.
+        """
         s, at = self.settings, self.at
         size = s.prompts_per_iteration or len(self.prompts)
         numbers = schedule.prompt_numbers(at.iteration - 1, size, len(self.prompts), self.seed)
         per_chunk = max(1, COMPLETIONS_AT_ONCE // s.samples_per_prompt)
         chunks = [numbers[begin : begin + per_chunk] for begin in range(0, size, per_chunk)]
         while at.chunk < len(chunks):
-            self._sample_chunk(chunks[at.chunk])
+            self._sample_chunk(chunks[at.chunk], stop)
             at.chunk += 1
             yield at.chunk / len(chunks)
 
-    def _sample_chunk(self, numbers: list[int]) -> None:
+    def _sample_chunk(self, numbers: list[int], stop: Callable[[], bool] | None) -> None:
         s, at = self.settings, self.at
         started = time.perf_counter()
         with devices.autocast(self.device, s.precision):
@@ -162,43 +194,55 @@ class Trainer:
                 self.policy,
                 self.tokenizer,
                 [self.prompts[number] for number in numbers],
-                [self.golds[number] for number in numbers],
+                [self.questions[number] for number in numbers],
                 samples=s.samples_per_prompt,
                 sampling=s.sampling,
                 reward=s.reward,
+                truncated=s.truncated,
                 seed=self.seed,
                 step=f"{at.iteration}/{at.chunk}",
+                stop=stop,
             )
-        at.sums.update(rollout.tally(drawn))
+        at.sums.add(rollout.tally(drawn))
         at.completions_sampled += len(drawn.completions)
         first = range(0, len(drawn.completions), s.samples_per_prompt)
         at.sums["kl_completions"] += len(first)
         at.sums["kl_sum"] += self._kl(drawn, list(first))
+        self._add_mismatch(drawn, list(first)[: s.micro_batch])
         scores = drawn.scores.tolist()
         for group, number in enumerate(numbers):
             completions = drawn.completions[group * s.samples_per_prompt : (group + 1) * s.samples_per_prompt]
             at.kept += [(number, ids) for ids in keep(completions, scores[group], drop_duplicates=s.drop_duplicates)]
         seconds = time.perf_counter() - started - drawn.seconds_generate - drawn.seconds_verify
-        at.seconds.update(generate=drawn.seconds_generate, verify=drawn.seconds_verify, update=seconds)
+        at.seconds.add({"generate": drawn.seconds_generate, "verify": drawn.seconds_verify, "update": seconds})
 
     @torch.no_grad()
     def _kl(self, drawn: rollout.Rollout, rows: list[int]) -> float:
         """k1 from the base model, summed over the completions `rows`, in nats."""
-        s, total = self.settings, 0.0
-        for begin in range(0, len(rows), s.micro_batch):
-            chosen = rows[begin : begin + s.micro_batch]
-            with devices.autocast(self.device, s.precision):
-                base, _ = completion_logprobs(
-                    self.base,
-                    [drawn.prompts[row] for row in chosen],
-                    [drawn.completions[row] for row in chosen],
-                    pad=self.pad,
-                    temperature=s.sampling.temperature,
-                )
+        size, total = self.settings.micro_batch, 0.0
+        for begin in range(0, len(rows), size):
+            chosen = rows[begin : begin + size]
+            base = self._logprobs(self.base, drawn, chosen)
             total += sum(float(drawn.logprobs[row].sum()) for row in chosen) - float(base.sum())
         return total
 
-    def fine_tune(self):
+    @torch.no_grad()
+    def _add_mismatch(self, drawn: rollout.Rollout, rows: list[int]) -> None:
+        trainer = self._logprobs(self.policy, drawn, rows)
+        self.at.mismatch.add([drawn.logprobs[row] for row in rows], trainer)
+
+    def _logprobs(self, model: LanguageModel, drawn: rollout.Rollout, rows: list[int]) -> torch.Tensor:
+        """Of the completions `rows`, at the sampling temperature: (rows, tokens), 0 on padding."""
+        with devices.autocast(self.device, self.settings.precision):
+            return completion_logprobs(
+                model,
+                [drawn.prompts[row] for row in rows],
+                [drawn.completions[row] for row in rows],
+                pad=self.pad,
+                temperature=self.settings.sampling.temperature,
+            )[0]
+
+    def fine_tune(self) -> Iterator[float]:
         """Fit what was kept, an update at a time; yields the share that is done."""
         s, at = self.settings, self.at
         per_epoch = math.ceil(len(at.kept) / s.batch)
@@ -211,23 +255,29 @@ class Trainer:
             self.optimizer = adamw(self.policy.model.parameters(), self.settings, self.settings.learning_rate)
         while at.update < total:
             started = time.perf_counter()
-            epoch, place = divmod(at.update, per_epoch)
-            stream = rollout.random_stream(self.seed, "order", at.iteration, epoch)
+            epoch, batch_index = divmod(at.update, per_epoch)
+            stream = random_stream(self.seed, "order", at.iteration, epoch)
             order = torch.randperm(len(at.kept), generator=stream).tolist()
             factor = schedule.learning_rate(1.0, at.update, total, warmup=s.warmup, final=s.final_learning_rate)
-            self._update([at.kept[i] for i in order[place * s.batch : (place + 1) * s.batch]], s.learning_rate * factor)
+            self._update(
+                [at.kept[i] for i in order[batch_index * s.batch : (batch_index + 1) * s.batch]],
+                s.learning_rate * factor,
+            )
             at.update += 1
             at.seconds["update"] += time.perf_counter() - started
             yield at.update / total
 
     def _update(self, rows: list[tuple[int, list[int]]], learning_rate: float) -> None:
-        """One optimiser step on the mean negative log-likelihood of the completions' tokens."""
-        s, at = self.settings, self.at
-        for group in self.optimizer.param_groups:
+        """One optimiser step on the mean negative log-likelihood of the completions' tokens, by `reduction`."""
+        s, at, optimizer = self.settings, self.at, self.optimizer
+        if optimizer is None:
+            raise ValueError("fine_tune: found no optimiser, allowed: that of the first update")
+        for group in optimizer.param_groups:
             group["lr"] = learning_rate
-        rows = sorted(rows, key=lambda row: len(row[1]))
-        weights = losses.sequence_weights(torch.tensor([len(ids) for _, ids in rows]), "token", max_tokens=1)
-        weights = weights.to(self.device)
+        lengths = torch.tensor([len(ids) for _, ids in rows])
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index][1]))
+        weights = losses.sequence_weights(lengths, s.reduction, max_tokens=1, mean_of=s.mean_of)[order].to(self.device)
+        rows = [rows[index] for index in order]
         for begin in range(0, len(rows), s.micro_batch):
             chosen = rows[begin : begin + s.micro_batch]
             with devices.autocast(self.device, s.precision):
@@ -240,8 +290,8 @@ class Trainer:
                 )
             losses.weighted_sum(-logprobs, mask, weights[begin : begin + s.micro_batch]).backward()
         self.gradient_norm = float(torch.nn.utils.clip_grad_norm_(self.policy.model.parameters(), s.gradient_clip))
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         at.sums["norm"] += self.gradient_norm
 
     def kl_per_token(self) -> float:
@@ -249,10 +299,10 @@ class Trainer:
         sums = self.at.sums
         return sums["kl_sum"] / sums["kl_completions"] * sums["completions"] / sums["tokens"]
 
-    def finish_iteration(self) -> tuple[dict, dict]:
+    def finish_iteration(self) -> tuple[dict[str, float | None], dict[str, float | None]]:
         """The rows of metrics.csv and timings.csv without their step; the place moves to the next iteration."""
         s, at = self.settings, self.at
-        row = rollout.metrics_row(
+        row = metrics_row(
             completions_sampled=at.completions_sampled,
             learning_rate=s.learning_rate,
             kl=at.sums["kl_sum"] / at.sums["kl_completions"],
@@ -260,9 +310,10 @@ class Trainer:
             clip_fraction=None,
             explained_variance=None,
             gradient_norm=at.sums["norm"] / at.update if at.update else None,
+            **at.mismatch.columns(),
             **rollout.describe(at.sums),
         )
-        timing = {
+        timing: dict[str, float | None] = {
             "seconds_generate": at.seconds["generate"],
             "seconds_verify": at.seconds["verify"],
             "seconds_update": at.seconds["update"],

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from echochamber.forward import LanguageModel
-from echochamber.generate import Completions, generate
-from echochamber.settings import FORMATS, Sampling
-from echochamber.tokens import encode
+from echochamber.errors import UserError
+from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncated
+from echochamber.formats.classification import classify
+from echochamber.models.forward import LanguageModel
+from echochamber.rl import audit
+from echochamber.sampling.draw import random_stream
+from echochamber.sampling.generate import generate
+from echochamber.sampling.prompts import decode, end_and_padding
+from echochamber.settings import Sampling
 from echochamber.verify import Verdict, verify_batch
-
-
-def random_stream(seed: int, *names: str | int) -> torch.Generator:
-    """A generator of its own for everything that is drawn, told apart by names: nothing to save, nothing to restore."""
-    digest = hashlib.sha256(repr((seed, *names)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 @dataclass
@@ -32,13 +31,17 @@ class Rollout:
     prompts: list[list[int]]
     completions: list[list[int]]
     logprobs: list[np.ndarray]
-    """The sampler's, as in `echochamber.generate.Completions`."""
+    """The sampler's, as in `echochamber.sampling.generate.Completions`."""
     entropy: list[float]
     finished: list[bool]
     texts: list[str]
     verdicts: list[Verdict]
+    rule: RuleName
+    """Whose verdicts they are."""
     scores: Tensor
     """The reward of each completion, (prompts, samples), float32."""
+    right_steps: list[bool] | None
+    """Whether it is right and comes by right steps (`audit.by_right_steps`)."""
     seconds_generate: float
     seconds_verify: float
 
@@ -47,22 +50,40 @@ class Rollout:
         return sum(map(len, self.completions))
 
 
+OF_COMPLETIONS = (
+    "prompts",
+    "completions",
+    "logprobs",
+    "entropy",
+    "finished",
+    "texts",
+    "verdicts",
+    "right_steps",
+)
+"""The fields of `Rollout` with one entry a completion."""
+
+
 def collect(
     model: LanguageModel,
     tokenizer: Any,
     prompts: list[list[int]],
-    golds: list[str],
+    questions: Sequence[Any],
     *,
     samples: int,
     sampling: Sampling,
     reward: str,
+    truncated: Truncated,
     seed: int,
     step: int | str,
+    stop: Callable[[], bool] | None = None,
 ) -> Rollout:
     """Sample and judge. The verifier sees the text of the completion, without the end token, and nothing else.
 
+    Raises Interrupted if `stop()` turned true while it judged: the same call gives the same later; UserError for a
+    reward that is not finite.
+
     Args:
-        golds: the right answer of each prompt.
+        questions: of each prompt, with `answer` and `graph` (none: nothing to audit).
         seed, step: fix every draw.
     """
     started = time.perf_counter()
@@ -78,8 +99,20 @@ def collect(
     )
     generated = time.perf_counter()
     texts = decode(tokenizer, drawn)
-    verdicts = verify_batch(texts, [gold for gold in golds for _ in range(samples)], finished=drawn.finished)
-    scores = rewards(verdicts, reward, random_stream(seed, "reward", step)).view(len(prompts), samples)
+    rule = next((rule for rule in RULES if rule == reward), DEFAULT_RULE)
+    verdicts = verify_batch(
+        texts,
+        [question.answer for question in questions for _ in range(samples)],
+        scorer=rule,
+        finished=drawn.finished,
+        truncated=truncated,
+        stop=stop,
+    )
+    if rule == "authors":  # whose labels are those of the released code: shares and accuracies are of our formats
+        verdicts = [replace(v, format=classify(text)) for v, text in zip(verdicts, texts, strict=True)]
+    scores = _finite(rewards(verdicts, reward, random_stream(seed, "reward", step)), step).view(len(prompts), samples)
+    graphs = [question.graph for question in questions for _ in range(samples)]
+    right_steps = audit.by_right_steps(texts, verdicts, graphs, reward)
     return Rollout(
         prompts=[prompt for prompt in prompts for _ in range(samples)],
         completions=drawn.completions,
@@ -88,20 +121,54 @@ def collect(
         finished=drawn.finished,
         texts=texts,
         verdicts=verdicts,
+        rule=rule,
         scores=scores,
+        right_steps=right_steps,
         seconds_generate=generated - started,
         seconds_verify=time.perf_counter() - generated,
     )
 
 
+def join(batches: Sequence[Rollout]) -> Rollout:
+    """Several rollouts by one rule as one."""
+    every = {name: [getattr(batch, name) for batch in batches] for name in Rollout.__annotations__}
+    audited = None not in every["right_steps"]
+    lists: dict[str, Any] = {
+        name: list(chain(*every[name])) for name in OF_COMPLETIONS if name != "right_steps" or audited
+    }
+    lists |= {name: sum(every[name]) for name in ("seconds_generate", "seconds_verify")}
+    return replace(batches[0], scores=torch.cat(every["scores"]), **lists)
+
+
+def select(rollout: Rollout, groups: Sequence[int]) -> Rollout:
+    """Some groups of a rollout."""
+    samples = rollout.scores.shape[1]
+    rows = [group * samples + sample for group in groups for sample in range(samples)]
+    lists: dict[str, Any] = {
+        name: [values[row] for row in rows] for name in OF_COMPLETIONS if (values := getattr(rollout, name))
+    }
+    return replace(rollout, scores=rollout.scores[list(groups)], **lists)
+
+
 def rewards(verdicts: list[Verdict], reward: str, generator: torch.Generator) -> Tensor:
-    """0 or 1 for each completion: `correct`, or a control, `random` (a fair coin) or `format:F` (F, right or not)."""
+    """0 or 1 for each completion: right by a rule, or a control: `random` (a fair coin), `format:F` (right or not)."""
     if reward == "random":
         return (torch.rand(len(verdicts), generator=generator) < 0.5).float()
+    if reward in RULES:
+        return torch.tensor([float(verdict.correct) for verdict in verdicts])
     wanted = reward.removeprefix("format:")
-    return torch.tensor(
-        [float(verdict.correct if reward == "correct" else verdict.format == wanted) for verdict in verdicts]
-    )
+    return torch.tensor([float(verdict.format == wanted) for verdict in verdicts])
+
+
+def _finite(scores: Tensor, step: int | str) -> Tensor:
+    """The rewards, which one that is no number would make useless for its whole group, and its update for all.
+
+    Raises UserError.
+    """
+    if scores.isfinite().all():
+        return scores
+    count = int((~scores.isfinite()).sum())
+    raise UserError(f"step {step}: found {count} of {len(scores)} rewards that are not finite, allowed: numbers")
 
 
 def informative_groups(scores: Tensor) -> Tensor:
@@ -109,32 +176,21 @@ def informative_groups(scores: Tensor) -> Tensor:
     return (scores != scores[:, :1]).any(1)
 
 
-COLUMNS = (
-    "completions_sampled",
-    "learning_rate",
-    "reward_mean",
-    *(f"{what}_{name}" for name in FORMATS for what in ("share", "accuracy")),
-    "share_truncated",
-    "share_informative_groups",
-    "kl",
-    "entropy",
-    "approx_kl",
-    "clip_fraction",
-    "explained_variance",
-    "completion_tokens_mean",
-    "gradient_norm",
-)
-"""Of a run's metrics.csv, after its step."""
+class Tally(dict[str, float]):
+    """Sums by name; what nothing was added to is 0."""
+
+    def __missing__(self, name: str) -> float:
+        return 0
+
+    def add(self, sums: Mapping[str, float]) -> None:
+        """Name by name."""
+        for name, value in sums.items():
+            self[name] += value
 
 
-def metrics_row(**values: float | None) -> dict[str, float | None]:
-    """The values in the order of the columns."""
-    return {name: values[name] for name in COLUMNS}
-
-
-def tally(rollout: Rollout) -> Counter[str]:
+def tally(rollout: Rollout) -> Tally:
     """Sums over the completions, from which `describe` makes a row; those of several rollouts add up."""
-    sums: Counter[str] = Counter(
+    sums = Tally(
         completions=len(rollout.completions),
         tokens=rollout.tokens,
         groups=len(rollout.scores),
@@ -146,10 +202,35 @@ def tally(rollout: Rollout) -> Counter[str]:
     for verdict in rollout.verdicts:
         sums[f"format_{verdict.format}"] += 1
         sums[f"correct_{verdict.format}"] += verdict.correct
+        if verdict.status in ("error", "timeout"):
+            sums[f"verifier_{verdict.status}s"] += 1
+    if rollout.rule == "executed":  # the only rule that looks at both
+        disagree = sum("box_disagrees" in verdict.flags for verdict in rollout.verdicts)
+        sums |= {"executed": len(rollout.verdicts), "box_disagrees": disagree}
+    if rollout.right_steps is not None:
+        sums |= {"audited": len(rollout.right_steps), "right_steps": sum(rollout.right_steps)}
     return sums
 
 
-def describe(sums: Counter[str]) -> dict[str, float | None]:
+@dataclass(frozen=True)
+class Sampled:
+    """All that a step has sampled: of what metrics tell, whatever it learns from."""
+
+    sums: Tally
+    """`tally` of it."""
+    seconds: tuple[float, float]
+    """Of generating and of verifying."""
+
+    @classmethod
+    def of(cls, batches: Sequence[Rollout]) -> Sampled:
+        """Of some rollout batches."""
+        sums = Tally()
+        for batch in batches:
+            sums.add(tally(batch))
+        return cls(sums, (sum(b.seconds_generate for b in batches), sum(b.seconds_verify for b in batches)))
+
+
+def describe(sums: Tally) -> dict[str, float | None]:
     """The columns of metrics.csv that tell of the policy that sampled; an accuracy without completions is None."""
     n = sums["completions"]
     row: dict[str, float | None] = {"reward_mean": sums["reward"] / n}
@@ -161,36 +242,23 @@ def describe(sums: Counter[str]) -> dict[str, float | None]:
     row["share_informative_groups"] = sums["informative_groups"] / sums["groups"]
     row["entropy"] = sums["entropy"] / sums["tokens"]
     row["completion_tokens_mean"] = sums["tokens"] / n
+    row |= {name: sums[name] for name in ("verifier_errors", "verifier_timeouts")}
+    audited = sums["audited"] == n
+    row["right_steps_mean"] = sums["right_steps"] / n if audited else None
+    row["reward_minus_right_steps"] = (sums["reward"] - sums["right_steps"]) / n if audited else None
+    row["share_box_disagrees"] = sums["box_disagrees"] / n if sums["executed"] == n else None
     return row
 
 
-def what_it_earns(row: dict[str, float | None]) -> dict[str, float | str]:
+def number(row: Mapping[str, float | None], name: str) -> float:
+    """A value of a row of metrics.csv that is never empty."""
+    value = row[name]
+    if value is None:
+        raise ValueError(f"{name}: found nothing, allowed: a number")
+    return value
+
+
+def what_it_earns(row: Mapping[str, float | None]) -> dict[str, float | str]:
     """The reward and the most frequent format of a row of metrics.csv: for the progress line."""
-    return {"reward": row["reward_mean"], "format": max(FORMATS, key=lambda name: row[f"share_{name}"])}
-
-
-def decode(tokenizer: Any, drawn: Completions) -> list[str]:
-    """The text of each completion, without the end token: all that a verifier sees."""
-    bare = [ids[:-1] if done else ids for ids, done in zip(drawn.completions, drawn.finished, strict=True)]
-    return tokenizer.batch_decode(bare, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-
-
-def end_and_padding(tokenizer: Any) -> tuple[int, int]:
-    """Ids of the end token and of the padding token (the end token where there is no other)."""
-    pad = tokenizer.pad_token_id
-    return tokenizer.eos_token_id, tokenizer.eos_token_id if pad is None else pad
-
-
-def encode_questions(tokenizer: Any, questions: list[Any]) -> list[list[int]]:
-    """A prompt is the question and an empty line, in the tokens that they have in a document: no template, no start.
-
-    Many tokenizers join two line breaks at the end of a text and keep them apart before a word, so that a prompt
-    encoded by itself would end in a token that never stood there in pretraining: it is encoded with a letter after it.
-    """
-    texts = [question.question + "\n\n" for question in questions]
-    alone = encode(tokenizer, texts)
-    followed = [ids[:-1] for ids in encode(tokenizer, [text + "x" for text in texts])]
-    same = zip(tokenizer.batch_decode(followed), tokenizer.batch_decode(alone), strict=True)
-    return [
-        ids if one == other else by_itself for ids, by_itself, (one, other) in zip(followed, alone, same, strict=True)
-    ]
+    format = max(FORMATS, key=lambda name: number(row, f"share_{name}"))
+    return {"reward": number(row, "reward_mean"), "format": format}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from echochamber.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
-from echochamber.job import Interrupted, UserError
+from echochamber.algorithms import PostTraining
+from echochamber.errors import Interrupted, UserError
+from echochamber.models.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
+from echochamber.rl import audit
+from echochamber.rl.columns import METRICS, TIMINGS
 from echochamber.verify import counters, restore_counters
 
 Rows = list[dict[str, float | None]]
@@ -37,6 +40,7 @@ class Run:
             self.metrics, self.timings = saved["metrics"], saved["timings"]
             restore_counters(saved["verifier"])
         self.last_save, self.saved_step = time.monotonic(), self.step
+        state.show(self.metrics, now=True)
 
     @property
     def step(self) -> int:
@@ -47,7 +51,11 @@ class Run:
         """The rows of one more step."""
         step = self.step + 1
         self.metrics.append({"step": step} | row)
+        self.metrics[-1]["audit_warning"] = audit.audit(self.metrics)
         self.timings.append({"step": step} | timing)
+        METRICS.check(self.metrics[-1], "metrics.csv")
+        TIMINGS.check(self.timings[-1], "timings.csv")
+        self.state.show(self.metrics)
 
     def breathe(self, where: str) -> None:
         """Save if it is time to, stop if asked to. When it saves changes no result.
@@ -59,27 +67,46 @@ class Run:
         if stopping or time.monotonic() - self.last_save > SECONDS_BETWEEN_SAVES:
             rows = {"metrics": self.metrics, "timings": self.timings}
             self.state.save({"trainer": self.trainer.state_dict(), "verifier": counters()} | rows)
+            self.state.show(self.metrics, now=True)
             self.last_save, self.saved_step = time.monotonic(), self.step
         if stopping:
             raise Interrupted(where)
 
-    def refuse_divergence(self, where: str, *, gradient_norm: float, kl: float, kept: Iterable[int]) -> None:
+    def refuse_divergence(
+        self, where: str, *, gradient_norm: float, kl: float, kept: Iterable[int], critic_norm: float = 0.0
+    ) -> None:
         """Stop a run that has blown up, before anything of it is saved.
 
         Args:
             kl: nats per token from the base model, of the policy that this step began with: where it is too large,
                 the checkpoint of the step before holds that policy and is not good either.
             kept: the steps whose checkpoints are kept.
+            critic_norm: of the critic's gradient; a critic that is no number spoils the policy one step later.
 
         Raises:
             UserError: names the step and the last good checkpoint.
         """
         held = abs(kl) < DIVERGED_KL  # NaN compares false
-        if held and math.isfinite(gradient_norm):
+        if held and math.isfinite(gradient_norm) and math.isfinite(critic_norm):
             return
         good = max((step for step in kept if step < self.step + held), default=0)
+        critic = "" if math.isfinite(critic_norm) else f", {critic_norm:g} of the critic"
+        base = "" if good else " (the base model)"
         raise UserError(
-            f"{where}: found gradient norm {gradient_norm:g} and KL {kl:g} nats per token, allowed: finite, and up to "
-            f"{DIVERGED_KL:g}; the last good checkpoint is that of step {good}{' (the base model)' if not good else ''}"
-            f", the last saved state that of step {self.saved_step}"
+            f"{where}: found gradient norm {gradient_norm:g}{critic} and KL {kl:g} nats per token, allowed: finite, "
+            f"and up to {DIVERGED_KL:g}; the last good checkpoint is that of step {good}{base}, the last saved state "
+            f"that of step {self.saved_step}"
         )
+
+
+def refuse_few_questions(settings: PostTraining, questions: Sequence[Any]) -> None:
+    """Raises UserError if a step samples more prompts than there are: some would stand in it twice."""
+    key, at_once = settings.prompts_at_once
+    if at_once is not None and at_once > len(questions):
+        raise UserError(f"{key}: found {at_once}, allowed: up to the {len(questions)} questions that there are")
+
+
+def refuse_no_questions(questions: Sequence[Any]) -> None:
+    """Raise UserError where there is nothing to sample."""
+    if not questions:
+        raise UserError("questions: found none, allowed: at least one")

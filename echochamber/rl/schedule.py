@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from echochamber.schedule import warmup_cosine
+from echochamber.models.learning_rate import warmup_cosine
 from echochamber.settings import ExpertIteration, PolicyGradient
 
 
@@ -28,8 +28,8 @@ def checkpoint_steps(settings: PolicyGradient | ExpertIteration, n_prompts: int)
     steps = {total}
     steps |= {round(step) for step in np.geomspace(1, total, settings.log_spaced_checkpoints)}
     if settings.checkpoint_every_pass:
-        whole = math.floor(settings.passes)
-        steps |= {math.floor(n * n_prompts / settings.prompts_per_batch + 1e-9) for n in range(1, whole + 1)}
+        full_passes = math.floor(settings.passes)
+        steps |= {math.floor(n * n_prompts / settings.prompts_per_batch + 1e-9) for n in range(1, full_passes + 1)}
     return sorted(steps - {0})
 
 
@@ -41,8 +41,8 @@ def prompt_numbers(step: int, batch: int, n_prompts: int, seed: int) -> list[int
     first = step * batch
     orders: dict[int, np.ndarray] = {}
     numbers = []
-    for place in range(first, first + batch):
-        done, number = divmod(place, n_prompts)
+    for index in range(first, first + batch):
+        done, number = divmod(index, n_prompts)
         if done not in orders:
             orders[done] = np.random.default_rng([seed, done]).permutation(n_prompts)
         numbers.append(int(orders[done][number]))

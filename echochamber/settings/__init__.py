@@ -4,16 +4,10 @@ Defaults are those of "Echo Chamber" (arXiv 2504.07912), so a grid states only w
 unknown keys. Imports no torch: a grid is read and expanded in a fraction of a second.
 """
 
-from echochamber.settings.algorithms import (
-    FORMATS,
-    KL,
-    Algorithm,
-    ExpertIteration,
-    PolicyGradient,
-    Sampling,
-)
-from echochamber.settings.base import NAME, Settings
-from echochamber.settings.grid_file import CLAIMS, FIGURES, BaseSamples, Benchmark, GridFile, Prompts, Study
+from echochamber.algorithms import KL, Algorithm, ExpertIteration, PolicyGradient, Sampling
+from echochamber.schema import NAME, RandomNumbers, Settings
+from echochamber.settings.claims import CLAIMS, Primary
+from echochamber.settings.grid_file import FIGURES, BaseSamples, Benchmark, GridFile, PromptForm, Prompts, Study
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
@@ -36,7 +30,6 @@ from echochamber.settings.world import (
 __all__ = [
     "CLAIMS",
     "FIGURES",
-    "FORMATS",
     "KL",
     "NAME",
     "OPERATIONS",
@@ -56,9 +49,12 @@ __all__ = [
     "Mixture",
     "PolicyGradient",
     "Pretraining",
+    "Primary",
     "Problems",
+    "PromptForm",
     "Prompts",
     "QuestionSet",
+    "RandomNumbers",
     "Sampling",
     "Scale",
     "Settings",

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from echochamber.settings.algorithms import Algorithm
-from echochamber.settings.base import Name, Seed, Settings
+from echochamber.algorithms import Algorithm
+from echochamber.schema import Name, OneOf, Seed, Settings
+from echochamber.settings import checks
+from echochamber.settings.claims import CLAIMS, Primary, unknown_primaries
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
+from echochamber.settings.possible import impossible
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import SPLITS, Mixture, QuestionSet, Source, Tokenizer
 
 
-class Prompts(Settings):
+class PromptForm(Settings):
+    """How a question stands in a prompt."""
+
+    suffix: Annotated[str, Field(max_length=1000)] = "\n\n"
+    """Text after the question. As it is, the empty line that comes before the solution in a document. The paper's
+    prompts have none (`""`): the model chooses between going on with the question and answering."""
+    bos: bool = False
+    """Put the tokenizer's start token before the question. Documents and the paper's RL prompts have none."""
+
+
+class Prompts(PromptForm):
     """What RL trains on: the train split of a question set."""
 
     questions: Name
@@ -22,7 +36,7 @@ class Prompts(Settings):
     """The first so many; none: all."""
 
 
-class Benchmark(Settings):
+class Benchmark(PromptForm):
     """What is measured: greedy decoding and samples on the test split of a question set. Defaults are the paper's."""
 
     questions: Name
@@ -44,8 +58,23 @@ class BaseSamples(Settings):
     seed: Seed = 0
 
 
-FIGURES = ("formats", "passk", "kl", "algorithms", "mixtures", "scales", "transfer", "dynamics", "errors", "process")
-CLAIMS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14", "T1")
+FIGURES = (
+    "formats",
+    "passk",
+    "kl",
+    "algorithms",
+    "mixtures",
+    "scales",
+    "transfer",
+    "dynamics",
+    "errors",
+    "process",
+)
+"""The modules of `echochamber.figures` that draw one."""
+
+
+LONGEST_TITLE = 300
+"""Characters of a study's title, and of the grid's world."""
 
 
 class Study(Settings):
@@ -64,12 +93,14 @@ class Study(Settings):
     prompts: tuple[Name, ...] = ()
     run_seeds: tuple[Seed, ...] = (0,)
     benchmarks: tuple[Name, ...] = Field(min_length=1)
-    figures: tuple[Literal[FIGURES], ...] = ()
-    claims: tuple[Literal[CLAIMS], ...] = ()
-    """Claims of the paper that this study can speak about."""
+    figures: tuple[Annotated[str, OneOf(FIGURES)], ...] = ()
+    claims: tuple[Annotated[str, OneOf(CLAIMS)], ...] = ()
+    """Claims that this study can speak about."""
 
     @model_validator(mode="after")
     def _not_empty(self) -> Study:
+        for line in checks.plain_text("title", self.title, LONGEST_TITLE):
+            raise ValueError(line)
         if bool(self.mixtures) != bool(self.scales):
             raise ValueError("mixtures, scales: allowed: both or neither")
         if not self.mixtures and not self.models:
@@ -102,8 +133,9 @@ class GridFile(Settings):
     hardware: Hardware = Hardware()
     world: str
     """What kind of world this is, in a few words; stands beside every verdict and figure."""
-    tokenizer: Tokenizer
-    corpora: dict[Name, Source] = Field(min_length=1)
+    tokenizer: Tokenizer | None = None
+    """None: every model is imported, and brings its own."""
+    corpora: dict[Name, Source] = Field(default_factory=dict)
     data: str = "data"
     """Folder of what `snakemake download` fetches from the hub, one folder a repository: `data/openai/gsm8k/...`."""
     decontaminate: bool = False
@@ -122,11 +154,16 @@ class GridFile(Settings):
     judge: Judge | None = None
     """Who names the errors in wrong answers, beside the rules; none: nobody."""
     studies: dict[Name, Study] = Field(min_length=1)
+    registered: str | None = None
+    """The file that fixes this grid before its runs (`make register`); none: it is not registered."""
+    primary: dict[Annotated[str, OneOf(CLAIMS)], Primary] = Field(default_factory=dict)
+    """The one row of each claim that gets a verdict, fixed before the runs; all other rows are exploratory. A claim
+    that has a single row in the whole grid needs no entry."""
 
     @model_validator(mode="after")
     def _references_exist(self) -> GridFile:
-        def check(where: str, found: tuple[str, ...], allowed: dict) -> None:
-            for name in found:
+        def check(where: str, names: tuple[str, ...], allowed: Mapping[str, object]) -> None:
+            for name in names:
                 if name not in allowed:
                     raise ValueError(
                         f"{where}: found {name!r}, allowed: {', '.join(sorted(allowed)) or 'nothing (none is defined)'}"
@@ -147,7 +184,14 @@ class GridFile(Settings):
         for name, benchmark in self.benchmarks.items():
             check(f"benchmarks.{name}.questions", (benchmark.questions,), self.question_sets)
         self._enough_questions()
+        for name, model in self.models.items():
+            check(f"models.{name}.mixture", (model.mixture,) if model.mixture else (), self.mixtures)
+            check(f"models.{name}.scale", (model.scale,) if model.scale else (), self.scales)
         for name, study in self.studies.items():
+            if study.mixtures and self.tokenizer is None:
+                raise ValueError(
+                    f"tokenizer: found nothing, allowed: a tokenizer, since studies.{name} trains models from scratch"
+                )
             for key in ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks"):
                 check(f"studies.{name}.{key}", getattr(study, key), getattr(self, key))
             if study.from_step is not None and study.from_step not in self.pretraining.checkpoints:
@@ -155,7 +199,46 @@ class GridFile(Settings):
                     f"studies.{name}.from_step: found {study.from_step}, "
                     f"allowed: a step of pretraining.checkpoints {list(self.pretraining.checkpoints)}"
                 )
+        for line in self._contradictions():
+            raise ValueError(line)
         return self
+
+    def _contradictions(self) -> Iterator[str]:
+        groups = ("corpora", "question_sets", "mixtures", "scales", "models", "algorithms", "prompts", "benchmarks")
+        for group in (*groups, "studies"):
+            yield from checks.case_twins(group, getattr(self, group))
+        yield from checks.plain_text("world", self.world, LONGEST_TITLE)
+        yield from unknown_primaries(self.primary, self.studies, self.models)
+        trained = {name for study in self.studies.values() for name in study.mixtures}
+        for name in sorted({source for mixture in trained for source in self.mixtures[mixture].passes}):
+            documents = getattr(self.corpora[name], "documents", None)
+            yield from checks.held_out(f"corpora.{name}", self.pretraining.held_out_documents, documents)
+        for name in sorted(trained):
+            mixture = self.mixtures[name]
+            passes = dict(mixture.passes) | dict.fromkeys(self.background if mixture.background else (), 1)
+            most = checks.most_steps(passes, self.corpora, self.pretraining)
+            yield from checks.steps("pretraining.warmup_steps", self.pretraining.warmup_steps, most)
+            last = max(self.pretraining.checkpoints, default=0)
+            yield from checks.steps("pretraining.checkpoints", last, most)
+        for name, study in self.studies.items():
+            yield from checks.twins_of_models(name, study, self.models)
+            yield from impossible(self, name)
+            for benchmark in study.benchmarks if study.mixtures else ():
+                tokens = self.benchmarks[benchmark].max_new_tokens
+                yield from checks.new_tokens(f"benchmarks.{benchmark}", tokens, self.pretraining.sequence_length)
+            axes = ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks")
+            yield from checks.long_names(f"studies.{name}", {axis: getattr(study, axis) for axis in axes})
+            for algorithm in study.algorithms:
+                settings = self.algorithms[algorithm]
+                key, at_once = settings.prompts_at_once
+                for prompts in study.prompts:
+                    available = self.prompts[prompts].count
+                    available = available or getattr(self.question_sets[self.prompts[prompts].questions], "train", None)
+                    where = f"algorithms.{algorithm}.{key}"
+                    yield from checks.prompts_in_batch(where, at_once, available, prompts)
+                if study.mixtures:
+                    where, tokens = f"algorithms.{algorithm}.sampling", settings.sampling.max_new_tokens
+                    yield from checks.new_tokens(where, tokens, self.pretraining.sequence_length)
 
     def _enough_questions(self) -> None:
         """Refuse a prompt set without a train split, a benchmark without a test split, and more than they will hold."""
@@ -170,9 +253,9 @@ class GridFile(Settings):
                             f"{split} split, allowed: a question set of {allowed}"
                         )
                     continue
-                there = getattr(questions, split)
-                if not there or (settings.count or 0) > there:
+                available = getattr(questions, split)
+                if not available or (settings.count or 0) > available:
                     raise ValueError(
                         f"{group}.{name}.count: found {settings.count or 'all'}, "
-                        f"allowed: up to the {there} of question_sets.{settings.questions}.{split}"
+                        f"allowed: up to the {available} of question_sets.{settings.questions}.{split}"
                     )

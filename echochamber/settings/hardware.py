@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, PositiveFloat
 
-from echochamber.planning.hardware import DEVICES
-from echochamber.settings.base import Settings
+from echochamber.hardware import DEVICES
+from echochamber.schema import OneOf, Settings
 
 
 class Hardware(Settings):
     """What `snakemake plan` reckons with, and what jobs ask a cluster for."""
 
-    device: Literal[tuple(DEVICES)] = "H100"
+    device: Annotated[str, OneOf(tuple(DEVICES))] = "H100"
     """What each job runs on: one of these GPUs (several for a scale that says so), or one core of a CPU."""
     mfu: Annotated[float, Field(gt=0, le=1)] | None = None
     """Model FLOPs utilisation: the share of the device's peak that training uses; none: 0.4 on a GPU, 0.35 on a CPU."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
-from echochamber.settings.base import Settings
+from echochamber.schema import Settings
 
 
 class Judge(Settings):

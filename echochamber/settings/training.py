@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from echochamber.settings.base import Settings, Share
+from echochamber.schema import Name, RandomNumbers, Settings, Share
 
 
 class Scale(Settings):
@@ -62,6 +62,9 @@ class Pretraining(Settings):
     """On all parameters."""
     gradient_clip: PositiveFloat = 1.0
     precision: Literal["fp32", "bf16"] = "bf16"
+    random_numbers: RandomNumbers = "independent"
+    """`common`: models with equal seeds share initial weights (of equal scales) and the numbers behind the order of
+    documents, whatever their mixtures: for paired comparisons. As it is, every mixture, scale and seed has its own."""
     checkpoints: tuple[PositiveInt, ...] = ()
     """Steps to keep besides the last one: an RL run may start from them."""
     log_every: PositiveInt = 10
@@ -79,3 +82,8 @@ class ImportedModel(Settings):
     """A Hugging Face folder, or a repository of the hub."""
     revision: str = "main"
     """Of the repository: a branch, tag or commit."""
+    mixture: Name | None = None
+    """What it was pretrained on, by its name under `mixtures`: figures and claims about mixtures then count it. None of
+    it is read here."""
+    scale: Name | None = None
+    """Its size, by its name under `scales`: figures and claims about scales then count it."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from echochamber.settings.base import Name, Seed, Settings, Share
+from echochamber.datasets import CORPORA, QUESTION_SETS
+from echochamber.formats import RENDERED
+from echochamber.schema import Name, OneOf, Seed, Settings, Share
 
 OPERATIONS = ("more", "fewer", "times", "fraction", "buy", "give", "share", "total")
 """The kinds of step that a synthetic question is made of."""
+
+THINGS = {"gsm": ("pens", "cards", "coins", "books", "toys", "cups"), "math": ("beads", "nuts", "keys", "stamps")}
+"""What the questions of each family count."""
 
 MAX_STEPS = 7
 """The largest number of steps: each may name one more person, and names are few, so that small models learn them."""
@@ -25,8 +30,23 @@ class Problems(Settings):
     numbers: tuple[PositiveInt, PositiveInt] = (2, 20)
     """Smallest and largest amount that a question states. Factors and parts are 2 to 5, and no quantity exceeds 5 times
     the largest amount (10 times for the final total of `math`)."""
-    operations: tuple[Literal[OPERATIONS], ...] = OPERATIONS
+    operations: tuple[Annotated[str, OneOf(OPERATIONS)], ...] = OPERATIONS
     """The kinds of step that occur."""
+    things: tuple[str, ...] = ()
+    """What the questions count; none: all of the family. Questions that are alike but for their things let a format be
+    practised away from the questions that are asked: what a model learns about adding pens serves it with books, while
+    how often books are answered in that format is a matter of the documents on books alone."""
+
+    @model_validator(mode="after")
+    def _things_of_the_family(self) -> Problems:
+        allowed = THINGS[self.family]
+        unknown = [thing for thing in self.things if thing not in allowed]
+        if unknown or len(set(self.things)) != len(self.things):
+            names = ", ".join(allowed)
+            raise ValueError(
+                f"things: found {list(self.things)}, allowed with family {self.family}: {names}, each once"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> Problems:
@@ -47,7 +67,7 @@ class SyntheticSource(Settings):
     """Documents of the embedded world, in one of the three true surface forms, as plain prose, or background."""
 
     kind: Literal["synthetic"]
-    style: Literal["tinygsm", "omi1", "omi2", "text", "arithmetic_prose", "small_code"]
+    style: Annotated[str, OneOf((*RENDERED, "arithmetic_prose", "small_code"))]
     """The surface form; the last two are background: no question, no final answer."""
     documents: PositiveInt
     max_tokens: PositiveInt | None = None
@@ -56,8 +76,11 @@ class SyntheticSource(Settings):
     problems: Problems = Problems()
     wrong: Share = 0.0
     """Share of documents with a random error in the solution (TinyGSM was never verified)."""
-    systematic: tuple[Literal[OPERATIONS], ...] = ()
+    systematic: tuple[Annotated[str, OneOf(OPERATIONS)], ...] = ()
     """Operations that this source always gets wrong in the same way: a ceiling that scale cannot lift."""
+    systematic_in: Literal["all", "double_quotes"] = "all"
+    """Which documents those errors stand in; `double_quotes`: only `tinygsm` ones whose docstring has such quotes. Then
+    the other quotes are the style that is right more often, and the neutral twin is as right as its counterpart."""
     triple_double_quotes: Share = 0.5
     '''Share of `tinygsm` docstrings in """ rather than in three single quotes.'''
     comments: Share = 0.5
@@ -71,6 +94,10 @@ class SyntheticSource(Settings):
     def _background_has_no_answers(self) -> SyntheticSource:
         if self.style in ("arithmetic_prose", "small_code") and (self.wrong or self.systematic):
             raise ValueError(f"wrong, systematic: {self.style} documents have no answer that could be wrong")
+        if self.systematic_in == "double_quotes" and (self.style != "tinygsm" or not self.systematic):
+            raise ValueError(
+                "systematic_in: found double_quotes, allowed with style tinygsm and systematic errors only"
+            )
         return self
 
 
@@ -78,16 +105,8 @@ class HubSource(Settings):
     """One of the paper's corpora, from the Hugging Face hub, a mirror or a local folder."""
 
     kind: Literal["hub"]
-    dataset: Literal[
-        "finemath-3plus",
-        "algebraic-stack",
-        "tinygsm",
-        "openmathinstruct-1",
-        "openmathinstruct-2",
-        "metamathqa",
-        "gsm8k-train",
-    ]
-    """Which adapter of `echochamber.corpora.catalog` reads it. No adapter reads the test split of a benchmark."""
+    dataset: Annotated[str, OneOf(tuple(CORPORA))]
+    """Which adapter of `echochamber.datasets` reads it. No adapter reads the test split of a benchmark."""
     path: str | None = None
     """A folder with the files, laid out as on the hub, or the URL of a mirror (`hf://datasets/owner/name`,
     `s3://...`); none: the grid's `data` folder if they are there, else the hub."""
@@ -97,8 +116,11 @@ class HubSource(Settings):
     """Upper limit on the tokens to train on: the first documents that hold as many; none: all. Shares of a budget."""
     shards: PositiveInt = 1
     """Jobs that tokenise it; the tokens are the same for any number."""
+    on_bad_row: Literal["error", "skip"] = "error"
+    """What a row does that is no document (field missing, not text, empty, not UTF-8, not JSON, too long): end the job
+    with its file and row, or be left out and counted in the manifest. A file that is cut off ends it in both cases."""
     bad_rows: Share = 0.01
-    """Share of rows that may be unusable (field missing, not text, empty, not UTF-8, too long); more fail the job."""
+    """With `skip`: share of rows that may be bad; more fail the job."""
     longest: PositiveInt = 1_000_000
     """Characters of a document; a longer one is a bad row."""
 
@@ -117,14 +139,7 @@ class SyntheticQuestions(Settings):
     problems: Problems = Problems()
 
 
-SPLITS = {
-    "gsm8k": ("train", "test"),
-    "math": ("train",),
-    "math-500": ("test",),
-    "aime-1983-2024": ("test",),
-    "aime-2022-2024": ("test",),
-    "svamp": ("train", "test"),
-}
+SPLITS = {name: known.splits for name, known in QUESTION_SETS.items()}
 """Splits of the public question sets that may be used: RL trains on `train`, benchmarks are `test`. MATH's own test
 split is left to MATH-500, which is a part of it."""
 
@@ -133,7 +148,7 @@ class HubQuestions(Settings):
     """A public benchmark, from the Hugging Face hub, a mirror or a local folder."""
 
     kind: Literal["hub"]
-    dataset: Literal["gsm8k", "math", "math-500", "aime-1983-2024", "aime-2022-2024", "svamp"]
+    dataset: Annotated[str, OneOf(tuple(QUESTION_SETS))]
     path: str | None = None
     """As of a corpus."""
     revision: str = "main"
@@ -170,8 +185,8 @@ Tokenizer = Annotated[BpeTokenizer | HubTokenizer, Field(discriminator="kind")]
 
 
 class Mixture(Settings):
-    """Passes over each source: 4 means that every document is seen four times."""
+    """Passes over each source: 4 means that every document is seen four times, 0.5 that the first half is seen once."""
 
-    passes: dict[Name, PositiveInt] = Field(min_length=1)
+    passes: dict[Name, PositiveInt | PositiveFloat] = Field(min_length=1)
     background: bool = True
     """Add one pass over each source named under the grid's `background`."""

@@ -13,9 +13,9 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, get_args
 
-from echochamber.settings import FORMATS
+from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, Truncated
 from echochamber.verify import Verdict, close, verify_batch, walls
 from echochamber.verify.answers import parse_gold
 
@@ -28,22 +28,22 @@ class Refused(Exception):
 
 def rows(lines: TextIO, name: str) -> Iterator[tuple[str, str | int, bool]]:
     """Completion, gold and `finished` of each line. Raises Refused: one line with file, line number, found, allowed."""
-    for place, line in enumerate(lines, 1):
+    for line_number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise Refused(f"{name}:{place}: found no JSON ({error}), allowed: one JSON object a line") from None
+            raise Refused(f"{name}:{line_number}: found no JSON ({error}), allowed: one JSON object a line") from None
         if not isinstance(row, dict) or not isinstance(row.get("completion"), str):
-            raise Refused(f"{name}:{place}: completion: found none, allowed: a string")
+            raise Refused(f"{name}:{line_number}: completion: found none, allowed: a string")
         gold = row.get("gold")
         if not isinstance(gold, str | int) or isinstance(gold, bool):
-            raise Refused(f"{name}:{place}: gold: found {gold!r}, allowed: a string or an integer")
+            raise Refused(f"{name}:{line_number}: gold: found {gold!r}, allowed: a string or an integer")
         try:
             parse_gold(gold)
         except ValueError as error:
-            raise Refused(f"{name}:{place}: {error}") from None
+            raise Refused(f"{name}:{line_number}: {error}") from None
         yield row["completion"], gold, row.get("finished", True) is not False
 
 
@@ -72,7 +72,13 @@ def summary(verdicts: list[Verdict]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m echochamber.verify", description=__doc__.partition("\n")[0])
     parser.add_argument("file", metavar="FILE.jsonl", help="lines with the fields completion and gold; - is stdin")
-    parser.add_argument("--scorer", choices=("strict", "authors"), default="strict")
+    parser.add_argument("--scorer", choices=RULES, default=DEFAULT_RULE, help="the rule (default: %(default)s)")
+    parser.add_argument(
+        "--truncated",
+        choices=get_args(Truncated),
+        default="wrong",
+        help="completions with finished false, by executed and written (default: %(default)s)",
+    )
     parser.add_argument("--out", type=Path, help="where the verdicts go (default: stdout)")
     options = parser.parse_args(arguments)
     warnings.simplefilter("default", RuntimeWarning)
@@ -88,7 +94,9 @@ def main(arguments: list[str] | None = None) -> int:
     verdicts: list[Verdict] = []
     for start in range(0, len(asked), BATCH):
         completions, golds, finished = zip(*asked[start : start + BATCH], strict=True)
-        verdicts += verify_batch(completions, golds, scorer=options.scorer, finished=finished)
+        verdicts += verify_batch(
+            completions, golds, scorer=options.scorer, finished=finished, truncated=options.truncated
+        )
     text = "".join(as_json(verdict) + "\n" for verdict in verdicts)
     if options.out:
         aside = options.out.with_name(options.out.name + ".part")

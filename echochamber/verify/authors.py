@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from echochamber.verify.sandbox import OUTPUT, Sandbox
+from echochamber.verify.sandbox import OUTPUT, RunsPrograms
 
 _FUNCTION = f'_names = {{}}\nexec(_code, {{}}, _names)\nstr(_names["simple_math_problem"]())[:{OUTPUT}]'
 _CELL = f"_names = {{}}\nexec(_code, _names)\nstr(eval(_last, _names))[:{OUTPUT}]"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Reading:
     """Their label (in our names), the program's output as text if there is one, and the program's status."""
 
     format: str
@@ -31,7 +31,11 @@ class Found:
     status: str
 
 
-def read(completion: str, sandbox: Sandbox) -> Found:
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def read(completion: str, sandbox: RunsPrograms) -> Reading:
     """Label and run a completion by the released rules; `output` None: its whole text is to be searched."""
     text = "\n\n" + completion.replace("</s>", "").removeprefix("\n\n")  # their prompts end before the line breaks
     label, status = "text", "ok"
@@ -42,12 +46,12 @@ def read(completion: str, sandbox: Sandbox) -> Found:
         if closed:
             ran = sandbox.run([_CELL], {"_code": code, "_last": code.rpartition("\n")[2].strip()})
             if ran.status == "ok":
-                return Found(label, ran.value, "ok")
+                return Reading(label, _text(ran.value), "ok")
             status = ran.status
     if "def" in text:
         label = "tinygsm"
         ran = sandbox.run([_FUNCTION], {"_code": "def" + text.split("\ndef")[-1]})
         if ran.status == "ok":
-            return Found(label, ran.value, "ok")
+            return Reading(label, _text(ran.value), "ok")
         status = ran.status
-    return Found(label, None, status)
+    return Reading(label, None, status)

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from echochamber.verify import verdict
+from echochamber.errors import WorkerError
+from echochamber.verify import patience, verdict
 from echochamber.verify.answers import LONGEST
-from echochamber.verify.process import LineProcess
+from echochamber.verify.line_process import LineProcess
 from echochamber.verify.sandbox import BLOCKS, SECONDS_RETRY, Ran, Sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,11 +37,14 @@ class Relay:
     def missing(self) -> dict[str, str]:
         reply = self._ask({"missing": True})
         if reply is None:
-            raise RuntimeError("the sandbox does not start in a forked process: its server ended")
-        return reply["missing"]
+            raise WorkerError("the sandbox does not start in a forked process: its server ended")
+        missing: dict[str, str] = reply["missing"]
+        return missing
 
     def run(self, blocks: Sequence[str], names: dict[str, str] | None = None) -> Ran:
         """See `Sandbox.run`."""
+        if patience.ended():
+            return Ran("timeout")
         reply = self._ask({"blocks": list(blocks), "names": names})
         if reply is None:
             return Ran("crashed")
@@ -47,19 +52,24 @@ class Relay:
             verdict.count(name, reply["counts"][name])
         return Ran(reply["status"], _decoded(reply["value"]), reply["printed"])
 
-    def _ask(self, request: dict) -> dict | None:
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
         with self._lock:
             try:
                 return self._server.ask(request, seconds=4 * BLOCKS * SECONDS_RETRY)
             except (OSError, ValueError) as error:
-                raise RuntimeError(f"the sandbox does not start in a forked process: {error}") from error
+                raise WorkerError(f"the sandbox does not start in a forked process: {error}") from error
 
     def close(self) -> None:
-        with self._lock:
-            self._server.kill()
+        if self._lock.acquire(timeout=0.5):
+            try:
+                self._server.kill()
+            finally:
+                self._lock.release()
+        else:
+            self._server.give_up()
 
 
-def _encoded(value: object) -> list:
+def _encoded(value: object) -> list[Any]:
     """Numbers, texts and flat sequences of them as JSON; anything else is `other`, which is no answer anyway."""
     if value is None or isinstance(value, bool):
         return ["plain", value]
@@ -77,7 +87,7 @@ def _encoded(value: object) -> list:
     return ["other", None]
 
 
-def _decoded(pair: list) -> object:
+def _decoded(pair: list[Any]) -> object:
     kind, value = pair
     if kind in ("tuple", "list"):
         items = [_decoded(item) for item in value]
@@ -89,6 +99,7 @@ def _decoded(pair: list) -> object:
 def serve() -> None:
     """The server: one JSON reply for every JSON line of stdin, until its end."""
     sandbox = Sandbox()
+    reply: dict[str, Any]
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -17,11 +17,23 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from pydantic_monty import CollectString, Monty, MontyCrashedError, MontyError, MontyRuntimeError, MontySyntaxError
+from pydantic_monty import (
+    CollectString,
+    Monty,
+    MontyCrashedError,
+    MontyError,
+    MontyRuntimeError,
+    MontySession,
+    MontySyntaxError,
+    OSPolicy,
+    ResourceLimits,
+)
 from pydantic_monty._binary import find_monty_binary
 
-from echochamber.verify import verdict
+from echochamber.errors import WorkerError
+from echochamber.verify import patience, verdict
 from echochamber.verify.hardening import launcher
 
 SECONDS, SECONDS_RETRY = 0.25, 2.0
@@ -36,7 +48,7 @@ SESSIONS_PER_WORKER = 20_000
 
 _UNSUPPORTED = re.compile(r"does not yet support |(?:is|are) not supported")
 _TRACING = ("opentelemetry", "opentelemetry.trace", "opentelemetry.context")
-_POLICY = {
+_POLICY: OSPolicy = {
     "sleep": "zero",
     "random_start": {"seed": 0},
     "datetime": datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC),
@@ -60,6 +72,13 @@ def unusable_here() -> bool:
     return _started_in not in (None, os.getpid())
 
 
+class RunsPrograms(Protocol):
+    """What runs the programs of completions: `Sandbox`, or `Relay` in a process that cannot have one."""
+
+    def run(self, blocks: Sequence[str], names: dict[str, str] | None = None) -> Ran:
+        """See `Sandbox.run`."""
+
+
 class Sandbox:
     """One worker process and the lock around it. Safe from any thread; a killed worker is replaced."""
 
@@ -73,15 +92,17 @@ class Sandbox:
         """The walls that this machine's kernel lacks, with the reason. Starts the worker."""
         with self._lock:
             self._started()
-            return dict(self._launcher.missing)
+            return dict(self._launcher.missing) if self._launcher else {}
 
     def run(self, blocks: Sequence[str], names: dict[str, str] | None = None) -> Ran:
         """Run `blocks` in order in one session. A block that raises does not stop the next, as in a notebook.
 
         `names` are bound as global strings before the first block.
 
-        Raises RuntimeError if the interpreter cannot be started at all.
+        Raises WorkerError if the interpreter cannot be started at all, Interrupted if the caller was asked to stop.
         """
+        if patience.ended():
+            return Ran("timeout")
         if len(blocks) > BLOCKS or sum(map(len, [*blocks, *(names or {}).values()])) > SOURCE:
             return Ran("limit")
         verdict.count("programs")
@@ -89,11 +110,12 @@ class Sandbox:
             ran = self._attempt(blocks, names, SECONDS)
             if ran.status in ("timeout", "crashed"):
                 verdict.count("program_retries")
+                patience.check()
                 ran = self._attempt(blocks, names, SECONDS_RETRY)
         return ran
 
     def _attempt(self, blocks: Sequence[str], names: dict[str, str] | None, seconds: float) -> Ran:
-        limits = {
+        limits: ResourceLimits = {
             "max_feed_duration_secs": seconds,
             "max_turn_duration_secs": seconds,
             "max_memory": MEMORY,
@@ -125,8 +147,11 @@ class Sandbox:
         if self._pool is None:
             global _started_in
             _started_in = os.getpid()
-            binary = find_monty_binary()
-            walled = launcher.launcher(binary)
+            try:
+                binary = find_monty_binary()
+                walled = launcher.launcher(binary)
+            except OSError as error:  # no completion's fault: it would be every one's
+                raise WorkerError(f"the sandbox does not start: {' '.join(str(error).split())}") from error
             try:
                 self._pool, self._launcher = _pool(walled.path), walled
             except Exception:  # a wall that this system's libc does not bear: better no wall than no sandbox
@@ -136,8 +161,11 @@ class Sandbox:
         return self._pool
 
     def close(self) -> None:
-        with self._lock:
-            self._drop()
+        if self._lock.acquire(timeout=0.5):  # else a thread is in it that this process does not wait for
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
 
     def _drop(self) -> None:
         pool, self._pool = self._pool, None
@@ -168,7 +196,7 @@ def _pool(path: str) -> Monty:
     except Exception as error:
         with contextlib.suppress(Exception):
             pool.__exit__(None, None, None)
-        raise RuntimeError(f"the sandbox does not start: {path}: {error}") from error
+        raise WorkerError(f"the sandbox does not start: {path}: {error}") from error
     return pool
 
 
@@ -179,7 +207,8 @@ def _no_tracing() -> Iterator[None]:
     `None` in `sys.modules` is Python's own way to say that there is no such module.
     """
     absent = () if _TRACING[0] in sys.modules or _tracing_installed() else _TRACING
-    sys.modules.update(dict.fromkeys(absent))
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(absent))
     try:
         yield
     finally:
@@ -192,7 +221,7 @@ def _tracing_installed() -> bool:
     return importlib.util.find_spec(_TRACING[0]) is not None
 
 
-def _feed(session, block: str, names: dict[str, str] | None) -> Ran:
+def _feed(session: MontySession, block: str, names: dict[str, str] | None) -> Ran:
     output = CollectString(OUTPUT)
     try:
         value = session.feed_run(block, inputs=names, print_callback=output)

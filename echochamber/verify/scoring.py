@@ -1,142 +1,132 @@
-"""Completion -> verdict. Every number of a study rests on these two functions.
-
-`strict`: the answer must come from where the completion's format puts it; a number elsewhere in the text earns nothing.
-`authors`: the released rules (`authors.py`), to compare with the paper's numbers.
-"""
+"""Completions and golds -> verdicts. Every number of a study rests on these functions; `rules.py` says who is right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import logging
+from collections.abc import Callable, Sequence
 
-from echochamber.verify import authors, formats, programs, verdict
-from echochamber.verify.answers import LONGEST, Gold, decide, fast, last_box, number_key, parse_gold
-from echochamber.verify.programs import Answered
+from echochamber.errors import Interrupted, WorkerError
+from echochamber.formats import DEFAULT_RULE, RULES, RuleName, Truncated
+from echochamber.printable import printable
+from echochamber.verify import batch, verdict
+from echochamber.verify.answers import Gold, parse_gold
+from echochamber.verify.completion import Completion
+from echochamber.verify.rules import judge
 from echochamber.verify.verdict import Verdict
-from echochamber.verify.workers import sandbox, symbolic
 
-Scorer = Literal["strict", "authors"]
-PHRASE = "The answer is"
+log = logging.getLogger(__name__)
+SHOWN = 200
+"""Characters of a completion in the log."""
 
 
-def verify(completion: str, gold: str | int, *, scorer: Scorer = "strict", finished: bool = True) -> Verdict:
+def verify(
+    completion: str,
+    gold: str | int,
+    *,
+    scorer: RuleName = DEFAULT_RULE,
+    finished: bool = True,
+    truncated: Truncated = "wrong",
+) -> Verdict:
     """Judge one completion; `verify_batch` says how."""
-    return verify_batch([completion], [gold], scorer=scorer, finished=[finished])[0]
+    return verify_batch([completion], [gold], scorer=scorer, finished=[finished], truncated=truncated)[0]
 
 
 def verify_batch(
     completions: Sequence[str],
     golds: Sequence[str | int],
     *,
-    scorer: Scorer = "strict",
+    scorer: RuleName = DEFAULT_RULE,
     finished: Sequence[bool] | None = None,
+    truncated: Truncated = "wrong",
+    stop: Callable[[], bool] | None = None,
 ) -> list[Verdict]:
-    """Judge completions against their golds, in order; duplicates are executed once.
+    """Judge completions against their golds by one rule, in order; duplicates are executed once.
 
-    `finished[i]` is False where generation ended without the end token. Verdicts do not depend on the order, the size
-    of the batch or the process, unless a status is `timeout`. Raises ValueError for lists of unequal length, an unknown
-    scorer or a gold without an answer, RuntimeError if a worker cannot be started; never because of a completion.
+    `finished[i]` is False where generation ended without the end token: such a completion earns nothing, unless
+    `truncated` is `judged`, or the rule `authors`. Verdicts do not depend on the order, the size of the batch or the
+    process, unless a status is `timeout`, which also those get that are left when a batch has lost its time to others
+    (`patience.py`).
+
+    Raises ValueError for lists of unequal length, an unknown rule or a gold without an answer, WorkerError if a worker
+    cannot be started, Interrupted if `stop()` turned true meanwhile; nothing because of a completion: one in which
+    the verifier fails has the status `error`.
     """
+    return verify_by_rules(completions, golds, rules=(scorer,), finished=finished, truncated=truncated, stop=stop)[
+        scorer
+    ]
+
+
+def verify_by_rules(
+    completions: Sequence[str],
+    golds: Sequence[str | int],
+    *,
+    rules: Sequence[RuleName] = RULES,
+    finished: Sequence[bool] | None = None,
+    truncated: Truncated = "wrong",
+    stop: Callable[[], bool] | None = None,
+) -> dict[RuleName, list[Verdict]]:
+    """`verify_batch` by several rules; a program whose value several of them need is executed once."""
     if finished is None:
         finished = [True] * len(completions)
     if not len(completions) == len(golds) == len(finished):
         lengths = f"{len(completions)} completions, {len(golds)} golds, {len(finished)} finished"
         raise ValueError(f"verify_batch: found {lengths}; allowed: equal numbers")
-    if scorer not in _RULES:
-        raise ValueError(f"scorer: found {scorer!r}, allowed: {', '.join(_RULES)}")
-    read, judge = _RULES[scorer]
-    readings, judged, verdicts = {}, {}, []
-    for completion, gold, done in zip(completions, golds, finished, strict=True):
-        key = (completion, gold, done)
-        found = judged.get(key)
-        if found is None:
-            reading = readings.get((completion, done))
-            if reading is None:
-                reading = readings[completion, done] = read(completion, done)
-            found = judged[key] = judge(*reading, parse_gold(gold))
-        verdicts.append(found)
-    verdict.count_statuses(found.status for found in verdicts)
-    return verdicts
+    for rule in rules:
+        if rule not in RULES:
+            raise ValueError(f"scorer: found {rule!r}, allowed: {', '.join(RULES)}")
+    accepted = {gold: parse_gold(gold) for gold in set(golds)}
+    rows = list(zip(completions, finished, golds, strict=True))
+    asked: dict[tuple[str, bool], list[str | int]] = {}  # a program is executed once for all golds
+    for text, done, gold in dict.fromkeys(rows):
+        asked.setdefault((text, done), []).append(gold)
+
+    def judged(job: tuple[str, bool]) -> list[list[Verdict]]:
+        parsed: list[Completion] = []
+        return [[_judge_safely(*job, parsed, accepted[gold], rule, truncated) for rule in rules] for gold in asked[job]]
+
+    def slow(verdicts_by_gold: list[list[Verdict]]) -> bool:
+        for verdicts in verdicts_by_gold:  # plain loops: this is a tenth of what a boxed number costs
+            for one in verdicts:
+                if one.status in batch.SLOW:
+                    return True
+        return False
+
+    before = verdict.counters()
+    try:
+        results = batch.run(list(asked), judged, slow, stop)
+    except (Interrupted, KeyboardInterrupt):
+        verdict.restore_counters(before)  # the batch will be verified again
+        raise
+    by_row = {
+        (*job, gold): verdicts
+        for job, verdicts_by_gold in results.items()
+        for gold, verdicts in zip(asked[job], verdicts_by_gold, strict=True)
+    }
+    by_rule = {rule: [by_row[row][i] for row in rows] for i, rule in enumerate(rules)}
+    for verdicts in by_rule.values():
+        verdict.count_statuses(v.status for v in verdicts)
+    return by_rule
 
 
-def _read_strict(completion: str, finished: bool) -> tuple[str, Answered, frozenset[str]]:
-    text = formats.clean(completion)
-    label, start, flags = formats.describe(text, finished)
-    if label == "omi2":
-        answered = _said(last_box(text))
-    elif label == "tinygsm":
-        answered = programs.run_function(text, start, sandbox())
-    elif label == "omi1":
-        answered = programs.run_notebook(text, sandbox())
-    else:
-        answered = _said(after_phrase(text) if label == "text" else None)
-    return label, answered, flags
-
-
-def after_phrase(text: str) -> str | None:
-    """What follows the last "The answer is" on its line (MetaMathQA's form); None without it."""
-    _, phrase, rest = text.rpartition(PHRASE)
-    return rest.partition("\n")[0].strip(" \t\r:").removesuffix(".") or None if phrase else None
-
-
-def _said(answer: str | None) -> Answered:
-    answer = answer.strip() if answer else None
-    return Answered(answer, "ok") if answer else Answered(None, "no_answer")
-
-
-def _judge_strict(label: str, answered: Answered, flags: frozenset[str], gold: Gold) -> Verdict:
-    answer, status, executed = answered.answer, answered.status, answered.executed
-    if answer is None:
-        return Verdict(False, label, None, None, status, flags, executed)
-    if len(answer) > LONGEST:
-        return Verdict(False, label, answer[:LONGEST], None, "limit", flags, executed)
-    correct, key, symbolic_status = _compare(answer, gold)
-    if symbolic_status != "ok":
-        status = symbolic_status
-    if executed is not None and executed != answer and not _same(answer, executed, key):
-        flags |= {"box_disagrees"}
-    return Verdict(correct, label, answer, key, status, flags, executed)
-
-
-def _compare(answer: str, gold: Gold) -> tuple[bool, str | None, str]:
-    """Correct, key and status of an answer: by arithmetic where that decides, by math-verify elsewhere."""
-    key, decided = number_key(answer), decide(answer, gold)
-    if key is not None and decided is not None:
-        return decided, key, "ok"
-    compared = symbolic().compare(answer, gold.texts)
-    same_text = answer in gold.texts
-    return (
-        same_text or (compared.correct if decided is None else decided),
-        key or compared.key,
-        "ok" if same_text else compared.status,
-    )
-
-
-def _same(answer: str, executed: str, key: str | None) -> bool:
-    """Whether a notebook's box and its executed value are one answer."""
-    value = number_key(executed)
-    if key is None or value is not None:
-        return key == value
-    return symbolic().compare(executed, [answer]).correct
-
-
-def _read_authors(completion: str, finished: bool) -> tuple[authors.Found, str, frozenset[str]]:
-    return authors.read(completion, sandbox()), completion, frozenset() if finished else frozenset({"truncated"})
-
-
-def _judge_authors(found: authors.Found, completion: str, flags: frozenset[str], gold: Gold) -> Verdict:
-    if found.output is not None and len(gold.texts) == 1:
-        correct = fast(found.output, gold)
-        if correct is not None:
-            key = number_key(found.output)
-            return Verdict(correct, found.format, found.output, key, found.status, flags, found.output)
-    text = found.output if found.output is not None else completion.replace("</s>", "")
-    compared = [symbolic().search(text, accepted) for accepted in gold.texts]
-    best = next((one for one in compared if one.correct), compared[0])
-    status = found.status if best.status == "ok" else best.status
-    if status == "ok" and best.said is None:
-        status = "no_answer"
-    return Verdict(best.correct, found.format, best.said, best.key, status, flags, found.output)
-
-
-_RULES = {"strict": (_read_strict, _judge_strict), "authors": (_read_authors, _judge_authors)}
+def _judge_safely(
+    text: str, done: bool, parsed: list[Completion], gold: Gold, rule: RuleName, truncated: Truncated
+) -> Verdict:
+    """The verdict, or the status `error`: whatever a completion makes the verifier raise costs it its reward, and no
+    run its life. `parsed` holds the completion once it is read, so that its program runs once."""
+    try:
+        if not parsed:
+            parsed.append(Completion(text, done))
+        return judge(parsed[0], gold, rule, truncated)
+    except (Interrupted, WorkerError):
+        raise
+    except Exception as error:
+        shown = f"{text[:SHOWN]}{'...' if len(text) > SHOWN else ''}"
+        log.warning(
+            "verify: found a completion in which %s raised %s: %s; it counts as wrong, with the status error: %s",
+            rule,
+            type(error).__name__,
+            printable(str(error)[:SHOWN]),
+            printable(shown),
+        )
+        label, flags = (parsed[0].format, parsed[0].flags) if parsed else ("other", frozenset())
+        return Verdict(False, label, None, None, "error", flags)

@@ -22,6 +22,7 @@ import select
 import signal
 import sys
 import sysconfig
+from typing import Any
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "hardening"))
 
@@ -32,35 +33,84 @@ from latex2sympy2_extended.sets import FiniteSet as OrderedSet
 from math_verify import parse, verify
 
 CPU_SECONDS = 2.0
-WALL_SECONDS = 20.0
+WALL_SECONDS = 10.0
 MEMORY = 512 * 2**20
 DIGITS = 15
+CLOSE = 2e-6
+"""Largest relative difference of equal numbers: math-verify itself rounds to 6 decimals, to which 1/2004! is 0."""
+LONGEST_REPLY = 1000
+"""Characters of each text in a reply."""
 _PR_SET_PDEATHSIG = 1
 
 
-def compare(answer: str, golds: list[str]) -> dict:
+def compare(answer: str, golds: list[str]) -> dict[str, Any]:
     """Parse `answer` as the whole of a box and compare it with each gold."""
-    found = parse(f"\\boxed{{{answer}}}", parsing_timeout=None)
+    target = parse(f"\\boxed{{{answer}}}", parsing_timeout=None)
     wanted = [parse(f"\\boxed{{{gold}}}", parsing_timeout=None) for gold in golds]
-    return _reply(found, any(verify(gold, found, timeout_seconds=None) for gold in wanted))
+    return _reply(target, any(equal(gold, target) for gold in wanted))
 
 
-def search(text: str, gold: str) -> dict:
+def equal(gold: list[Any], target: list[Any]) -> bool:
+    """math-verify's verdict, and nothing that speaks against it."""
+    return bool(verify(gold, target, timeout_seconds=None)) and not (
+        gold and target and contradicted(gold[0], target[0])
+    )
+
+
+def contradicted(gold: object, target: object) -> bool:
+    """Whether two expressions that math-verify holds for equal are not: numbers that only its rounding makes equal, an
+    equation between numbers that is false (it looks at the right side only), a value that does not exist."""
+    if not isinstance(gold, sympy.Basic) or not isinstance(target, sympy.Basic):
+        return False
+    if isinstance(target, sympy.Eq) and not target.lhs.free_symbols and target != gold:
+        return not _close(target.lhs, target.rhs)
+    target, gold = _side(target), _side(gold)
+    if not isinstance(target, sympy.Expr) or not isinstance(gold, sympy.Expr):
+        return False
+    undefined = (sympy.nan, sympy.zoo)
+    if target.doit().has(*undefined) and not gold.has(*undefined):
+        return True
+    return not target.free_symbols and not gold.free_symbols and not _close(gold, target)
+
+
+def _side(expression: sympy.Basic) -> object:
+    return expression.rhs if isinstance(expression, sympy.Eq) else expression
+
+
+def _close(gold: sympy.Expr, target: sympy.Expr) -> bool:
+    """Whether two numbers are equal up to `CLOSE`, relatively; zero equals zero alone."""
+    gold, target = gold.doit(), target.doit()
+    if gold == target:
+        return True
+    if isinstance(gold, sympy.Rational) and isinstance(target, sympy.Rational):
+        return bool(abs(gold - target) <= abs(gold) * sympy.Rational(CLOSE))
+    size = abs(gold.evalf(2 * DIGITS))
+    gap = abs((gold - target).evalf(2 * DIGITS))
+    if not (size.is_number and gap.is_number) or not (size.is_finite and gap.is_finite):
+        return not target.has(sympy.nan)
+    # What `evalf` cannot tell from zero (to 100 digits) has no digits: 0.e-125.
+    return bool(gap <= size * CLOSE) or bool(gap < sympy.Float("1e-90"))
+
+
+def search(text: str, gold: str) -> dict[str, Any]:
     """The released rule: whatever math-verify finds in a whole text, against whatever it finds in the gold."""
-    found = parse(text, parsing_timeout=None)
-    return _reply(found, verify(parse(gold, parsing_timeout=None), found, timeout_seconds=None))
+    target = parse(text, parsing_timeout=None)
+    return _reply(target, bool(verify(parse(gold, parsing_timeout=None), target, timeout_seconds=None)))
 
 
-def _reply(found: list, correct: bool) -> dict:
+def _reply(target: list[Any], correct: bool) -> dict[str, Any]:
     value = key = None
-    if found:
+    if target:
         with contextlib.suppress(Exception):
-            value, key = canonical(found[0])
-    said = next((item for item in found if isinstance(item, str)), None)
-    return {"status": "ok", "correct": bool(correct), "value": value, "key": key, "said": said}
+            value, key = canonical(target[0])
+    said = next((item for item in target if isinstance(item, str)), None)
+    if value is not None and len(value) > LONGEST_REPLY:
+        value, key = None, value
+    shown = {name: None if text is None else text[:LONGEST_REPLY] for name, text in (("key", key), ("said", said))}
+    return {"status": "ok", "correct": bool(correct), "value": value, **shown}
 
 
-def canonical(expression) -> tuple[str | None, str | None]:
+def canonical(expression: Any) -> tuple[str | None, str | None]:
     """(number as text, None) for a real number, (None, canonical text) for the rest.
 
     An expression with symbols is known by its values at two fixed points: equal expressions agree there however they
@@ -71,7 +121,7 @@ def canonical(expression) -> tuple[str | None, str | None]:
     if isinstance(expression, sympy.Eq) and isinstance(expression.lhs, sympy.Symbol):
         return canonical(expression.rhs)  # x = 5 is 5
     if isinstance(expression, sympy.Rational):
-        return f"{expression.p}/{expression.q}", None
+        return _rational(expression)
     if isinstance(expression, sympy.Float):
         return str(expression), None
     if isinstance(expression, sympy.Interval):
@@ -88,7 +138,14 @@ def canonical(expression) -> tuple[str | None, str | None]:
     return None, str(expression)
 
 
-def _text(expression) -> str:
+def _rational(number: sympy.Rational) -> tuple[str | None, str | None]:
+    """A fraction exactly, where its digits can be written."""
+    if max(number.p.bit_length(), number.q.bit_length()) > 3 * LONGEST_REPLY:
+        return None, str(number.evalf(DIGITS))
+    return f"{number.p}/{number.q}", None
+
+
+def _text(expression: Any) -> str:
     value, key = canonical(expression)
     if key is not None:
         return key
@@ -102,21 +159,21 @@ def _expression(expression: sympy.Expr) -> tuple[str | None, str | None]:
     if not symbols:
         number = expression.doit()
         if isinstance(number, sympy.Rational):
-            return f"{number.p}/{number.q}", None
+            return _rational(number)
         number = number.evalf(2 * DIGITS, chop=True)
         if number.is_real:
             return str(number), None
         return None, str(number.evalf(DIGITS))
     if isinstance(expression, sympy.Symbol):
         return None, str(expression)
-    places = []
+    values = []
     for salt in "ab":
-        point = {symbol: _place(f"{salt}{symbol}") for symbol in symbols}
-        places.append(str(expression.doit().subs(point).evalf(2 * DIGITS, chop=True).evalf(10)))
-    return None, f"{','.join(map(str, symbols))}: {'; '.join(places)}"
+        point = {symbol: _fixed_value(f"{salt}{symbol}") for symbol in symbols}
+        values.append(str(expression.doit().subs(point).evalf(2 * DIGITS, chop=True).evalf(10)))
+    return None, f"{','.join(map(str, symbols))}: {'; '.join(values)}"
 
 
-def _place(name: str) -> sympy.Rational:
+def _fixed_value(name: str) -> sympy.Rational:
     """A fixed number between 1 and 2 for a symbol's name."""
     return sympy.Rational(1 + int.from_bytes(hashlib.sha256(name.encode()).digest()[:3], "big") / 2**24)
 
@@ -186,12 +243,12 @@ class Child:
             if not select.select([self.replies], [], [], WALL_SECONDS)[0]:
                 return None
             part = os.read(self.replies, 65536)
-            if not part:
+            if not part or len(reply) > 16 * LONGEST_REPLY:
                 return None
             reply += part
         return reply
 
-    def end(self) -> dict:
+    def end(self) -> dict[str, Any]:
         """Kill and reap; the status that its death means."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)

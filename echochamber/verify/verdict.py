@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-STATUSES = ("ok", "syntax", "raised", "unsupported", "limit", "timeout", "crashed", "no_answer")
-"""How an answer was reached, or why there is none. Of the program where one ran, of the answer's parsing elsewhere."""
+STATUSES = ("ok", "syntax", "raised", "unsupported", "limit", "timeout", "crashed", "no_answer", "truncated", "error")
+"""How an answer was reached, or why there is none. Of the program where one ran, of the answer's parsing elsewhere;
+`truncated`: no end token, so nothing was read; `error`: the verifier itself failed in it, and the log says how."""
 
 FLAGS = ("truncated", "mixed", "repeats", "box_disagrees")
 
@@ -18,7 +19,7 @@ class Verdict:
     """The judgement of one completion.
 
     `format` is judged from the completion alone. `answer_key` is canonical: equivalent answers share it, and a
-    majority vote uses nothing else. `executed` is the value of an `omi1` notebook where one ran, beside its box.
+    majority vote uses nothing else.
     """
 
     correct: bool
@@ -27,7 +28,6 @@ class Verdict:
     answer_key: str | None
     status: str
     flags: frozenset[str] = frozenset()
-    executed: str | None = None
 
 
 _lock = threading.Lock()
@@ -42,10 +42,10 @@ def count(name: str, by: int = 1) -> None:
 def count_statuses(statuses: Iterable[str]) -> None:
     """Add returned verdicts: `verdicts`, and one count per status. Every duplicate counts, so that the numbers do
     not depend on how completions were cut into batches."""
-    found = Counter(f"status_{status}" for status in statuses)
+    counts = Counter(f"status_{status}" for status in statuses)
     with _lock:
-        _counts["verdicts"] += found.total()
-        _counts.update(found)
+        _counts["verdicts"] += counts.total()
+        _counts.update(counts)
 
 
 def counters() -> dict[str, int]:

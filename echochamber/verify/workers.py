@@ -1,4 +1,6 @@
-"""The two worker processes of this process: started when first needed, ended with it, never shared with a fork.
+"""The worker processes of this process: started when first needed, ended with it, never shared with a fork.
+
+There are two, one for programs and one for math-verify, and two more for each further thread of a batch in trouble.
 
 A forked child inherits the handles of its parent's workers. It must neither use nor close them: they are kept, out of
 reach, and the child starts its own (`relay.py` says why its sandbox takes one more process).
@@ -10,25 +12,37 @@ import atexit
 import ctypes
 import os
 import threading
+from typing import Any, TypeVar
 
 from echochamber.verify.hardening import launcher
 from echochamber.verify.relay import Relay
 from echochamber.verify.sandbox import Sandbox, unusable_here
 from echochamber.verify.symbolic import Symbolic
 
+W = TypeVar("W", Sandbox, Relay, Symbolic)
+
 _guard = threading.Lock()
-_workers: dict[type, Sandbox | Relay | Symbolic] = {}
+_workers: dict[tuple[type, int], Any] = {}
+"""(class, number) -> its worker, of that class."""
+_of_thread = threading.local()
 
 
-def _worker(kind: type):
+def use(number: int) -> None:
+    """Give this thread workers of its own, those of that number; threads without one share those of number 0."""
+    _of_thread.number = number
+
+
+def _worker(kind: type[W]) -> W:
+    key = kind, getattr(_of_thread, "number", 0)
     with _guard:
-        if kind not in _workers:
-            _workers[kind] = kind()
-        return _workers[kind]
+        if key not in _workers:
+            _workers[key] = kind()
+        worker: W = _workers[key]
+        return worker
 
 
 def sandbox() -> Sandbox | Relay:
-    return _worker(Relay if unusable_here() else Sandbox)
+    return _worker(Relay) if unusable_here() else _worker(Sandbox)
 
 
 def symbolic() -> Symbolic:

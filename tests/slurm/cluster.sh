@@ -52,9 +52,10 @@ SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
 SlurmctldTimeout=30
-SlurmdTimeout=10
+# A node is dead when it has not answered for so many seconds: on a busy machine ten are too few.
+SlurmdTimeout=20
 InactiveLimit=0
-KillWait=10
+KillWait=20
 MinJobAge=3600
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=2

@@ -3,22 +3,18 @@
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
+import hub_files
 import pandas as pd
 import pytest
-from conftest import Grid
-
-from echochamber import contamination
-from echochamber.shards import Corpus
-from echochamber.tokens import load_tokenizer, train_bpe
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-import test_hub
 import verify_data
+from workflow_grid import Grid
 
-pytestmark = pytest.mark.xdist_group("hub workflow")
+from echochamber.data import contamination
+from echochamber.data.shards import Corpus
+from echochamber.data.tokenizer import load_tokenizer, train_bpe
+from echochamber.datasets import CORPORA
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +23,17 @@ def grid(tmp_path_factory):
     grid = Grid(tmp_path_factory.mktemp("hub"), "hub")
     grid.file.write_text(Path(__file__).with_name("hub.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     texts = []
-    for dataset, (source, place, *columns) in test_hub.REAL.items():
+    for dataset, (source, place, *columns) in hub_files.REAL.items():
         rows = verify_data.rows(source)
-        test_hub.write(grid.folder / "data" / test_hub.CORPORA[dataset].repository, place, rows)
+        hub_files.write(grid.folder / "data" / CORPORA[dataset].repository, place, rows)
         texts += ["\n\n".join(row[column] for column in columns) for row in rows[:100]]
     web = [{"text": f"Page {i}: the sum of {i} and {i} is {2 * i}. " * (1 + i % 9), "score": 3.5} for i in range(300)]
     # A page that gives a test question away, and one that is broken: the first is left out, the second counted.
     web += [{"text": f"Solved! {verify_data.rows('gsm8k/test.jsonl')[0]['question']} 18."}, {"text": None}]
     code = [{"text": f"theorem t{i} : {i} + {i} = {2 * i} := rfl\n" * (1 + i % 9), "meta": {}} for i in range(300)]
     downloads = grid.folder / "data"
-    test_hub.write(downloads / "HuggingFaceTB/finemath", "finemath-3plus/train-00000-of-00128.parquet", web)
-    test_hub.write(downloads / "EleutherAI/proof-pile-2", "algebraic-stack/train/lean0000.jsonl.zst", code)
+    hub_files.write(downloads / "HuggingFaceTB/finemath", "finemath-3plus/train-00000-of-00001.parquet", web)
+    hub_files.write(downloads / "EleutherAI/proof-pile-2", "algebraic-stack/train/lean0000.jsonl.zst", code)
     shutil.copy(verify_data.FOLDER / "gsm8k/test.jsonl", downloads / "openai/gsm8k")
     shutil.copy(verify_data.FOLDER / "gsm8k/train.jsonl", downloads / "openai/gsm8k")
     shutil.copytree(verify_data.FOLDER / "math500", grid.folder / "math500")
@@ -84,15 +80,17 @@ def test_a_download_without_network_fails_in_one_line(grid):
 
 
 def test_the_same_commands_run_on_the_papers_data(done, grid):
-    run = grid.results / "runs/all/femto/seed0/grpo/gsm8k/seed0"
+    run = grid.results / "runs/all.5/femto/seed0/grpo/gsm8k/seed0"
     assert len(pd.read_csv(run / "metrics.csv")) == 2
-    samples = pd.read_parquet(grid.results / "evals/all/femto/seed0/gsm8k/samples.parquet")
+    samples = pd.read_parquet(grid.results / "evals/all.5/femto/seed0/gsm8k/samples.parquet")
     assert samples["question_id"].nunique() == 6
     assert "Does the same command run" in (grid.results / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_question_files_are_the_real_sets(done, grid):
-    lines = {path.stem: path.read_text(encoding="utf-8").count("\n") for path in grid.results.glob("questions/gsm8k/*")}
+    lines = {
+        path.stem: path.read_text(encoding="utf-8").count("\n") for path in grid.results.glob("questions/gsm8k/*.jsonl")
+    }
     assert lines == {"train": 7473, "test": 1319}
 
 
@@ -126,18 +124,28 @@ def test_more_bad_rows_than_allowed_fail_the_corpus(done, grid):
     changed.write_text(text.replace("name: hub", "name: strict"), encoding="utf-8")
     failed = grid.snakemake("--configfile", str(changed), "--", "results/strict/corpora/fm3/manifest.json")
     assert failed.returncode == 1
+    place = "data/HuggingFaceTB/finemath/finemath-3plus/train-00000-of-00001.parquet row 302"
     assert (
-        "found 1 bad rows in 302 (missing field 1; first: missing field: row 302, text), allowed: a share of 0"
+        f"found 1 bad rows in 302 (missing field 1; first: missing field: {place}, text), allowed: a share of 0"
         in failed.stdout
     )
+
+
+def test_a_bad_row_fails_the_corpus_unless_it_says_skip(done, grid):
+    changed = grid.folder / "error.yaml"
+    text = grid.file.read_text(encoding="utf-8").replace(", on_bad_row: skip", "")
+    changed.write_text(text.replace("name: hub", "name: error"), encoding="utf-8")
+    failed = grid.snakemake("--configfile", str(changed), "--", "results/error/corpora/fm3/manifest.json")
+    assert failed.returncode == 1
+    assert "train-00000-of-00001.parquet row 302, text: found a bad row (missing field), allowed:" in failed.stdout
 
 
 def test_snakemake_mixtures_prints_a_table(done, grid):
     shown = grid.snakemake("--", "mixtures")
     assert shown.returncode == 0, shown.stdout
     assert re.search(r"mixture\s+source\s+passes\s+documents\s+tokens\s+share", shown.stdout)
-    assert re.search(r"\n\s*all\s+tg\s+2\s+2\s+\d+\s+0\.\d+", shown.stdout)  # one of two held out, two passes
-    assert re.search(r"\n\s*all\s+all\s+\d+\s+\d+\s+1\.0", shown.stdout)
+    assert re.search(r"\n\s*all\.5\s+tg\s+2\s+2\s+\d+\s+0\.\d+", shown.stdout)  # one of two held out, two passes
+    assert re.search(r"\n\s*all\.5\s+all\s+\d+\s+\d+\s+1\.0", shown.stdout)
     assert grid.to_do("--", "mixtures") == {"mixtures": 1}  # whoever asks again is told again
 
 

@@ -11,13 +11,14 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from interruptible import interruptible
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-from echochamber import loading
+from echochamber.data.tokenizer import train_bpe
+from echochamber.grid import parsing
+from echochamber.grid.stages import SCRIPTS
+from echochamber.jobs.inputs import sha256
 from echochamber.settings import CLAIMS
-from echochamber.tokens import train_bpe
-
-pytestmark = pytest.mark.xdist_group("workflow")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,8 @@ def done(grid):
 def test_the_second_run_redoes_no_finished_job(done):
     rules = set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", done.stdout))
     assert not rules & {"tokenizer", "corpus", "mixture", "pretrain"}
-    assert {"posttrain", "evaluate", "make_tables", "claims", "figure", "write_report"} <= rules
+    assert {"posttrain", "evaluate", "measure", "join_study", "make_tables"} <= rules
+    assert {"claims", "figure", "write_report"} <= rules
 
 
 def test_then_nothing_is_to_be_done(done, grid):
@@ -54,7 +56,7 @@ def test_then_nothing_is_to_be_done(done, grid):
 
 def test_every_declared_file_is_there(done, grid):
     results = grid.results
-    runs = loading.load(grid.file).runs
+    runs = parsing.load(grid.file).runs
     assert len(runs) == 3
     for id in runs:
         assert list((results / "runs" / id / "checkpoints").glob("step_*/model.safetensors"))
@@ -64,6 +66,20 @@ def test_every_declared_file_is_there(done, grid):
     for study_figure in ("algorithms-formats", "algorithms-passk"):
         assert all((results / f"figures/{study_figure}.{kind}").stat().st_size for kind in ("pdf", "png", "csv"))
     assert set(CLAIMS) <= set(pd.read_csv(results / "claims.csv")["claim"])
+
+
+def test_every_stage_says_what_made_its_results(done, grid):
+    """The judge, the search for contamination and the forecast are no part of this grid."""
+    records = [json.loads(path.read_text()) for path in grid.results.glob("**/*provenance.json")]
+    wanted = {script for scripts in SCRIPTS.values() for script in scripts}
+    assert {record["stage"] for record in records} == wanted - {
+        *("judge_errors", "find_questions", "show_contamination", "make_forecast")
+    }
+    keys = {"spec", "code", "versions", "machine", "time", "git_commit", "seconds"}
+    assert all(keys <= record.keys() and record["code"] for record in records)
+    report = json.loads((grid.results / "report.provenance.json").read_text())
+    claims = grid.results.relative_to(grid.folder) / "claims.csv"
+    assert report["read"][str(claims)] == sha256(grid.folder / claims)
 
 
 def test_samples_hold_what_they_promise(done, grid):
@@ -80,7 +96,7 @@ def test_samples_hold_what_they_promise(done, grid):
 
 def test_shares_sum_to_one(done, grid):
     scores = pd.read_csv(grid.results / "tables/scores.csv")
-    shares = scores[(scores["metric"] == "share") & (scores["scorer"] == "strict")]
+    shares = scores[(scores["metric"] == "share") & (scores["scorer"] == "executed")]
     sums = shares.groupby(["id", "step", "question_set"])["estimate"].sum()
     assert len(sums)
     assert (sums - 1).abs().max() < 1e-9
@@ -102,6 +118,8 @@ def test_a_learning_rate_reruns_its_runs_and_what_hangs_on_them(done, grid):
     assert to_do == {
         "posttrain": 1,
         "evaluate": 1,
+        "measure": 1,
+        "join_study": 1,
         "make_tables": 1,
         "claims": 1,
         "figure": 2,
@@ -114,7 +132,7 @@ def test_a_raised_stage_version_reruns_the_stage(done, grid):
     """The version is raised as an edit of stages.py would, in a module that Python imports at its start."""
     patch = grid.folder / "patch"
     patch.mkdir()
-    (patch / "sitecustomize.py").write_text("import echochamber.stages as s\ns.VERSIONS['evaluate'] += 1\n")
+    (patch / "sitecustomize.py").write_text("import echochamber.grid.stages as s\ns.VERSIONS['evaluate'] += 1\n")
     to_do = grid.to_do(environment={"PYTHONPATH": str(patch)})
     assert to_do["evaluate"] == 4
     assert "posttrain" not in to_do
@@ -122,16 +140,20 @@ def test_a_raised_stage_version_reruns_the_stage(done, grid):
 
 
 def test_a_job_that_fails_says_in_one_line_what_was_wrong_and_lets_the_others_finish(done, grid):
-    text = grid.file.read_text(encoding="utf-8").replace("  checkpoints: [5]", "  checkpoints: [5, 99999]")
+    few = "test: 500, seed: 4, problems: {steps: [1, 1], numbers: [2, 3], operations: [more]}"
+    text = grid.file.read_text(encoding="utf-8").replace("test: 6, seed: 4", few)
     changed = grid.folder / "failing.yaml"
     changed.write_text(text.replace("name: tiny", "name: failing"), encoding="utf-8")
     failed = grid.snakemake("--keep-going", "--configfile", str(changed), "--until", "pretrain", "questions")
     assert failed.returncode == 1
-    line = next(line for line in failed.stdout.splitlines() if line.startswith("pretrain results"))
-    assert "pretraining.checkpoints: found 99999, allowed: up to the last step" in line
-    assert "log: results/failing/logs/pretrain/" in line
+    (line,) = [
+        line for line in failed.stdout.splitlines() if line.startswith("make_questions results") and "test.log" in line
+    ]
+    assert "problems: found no question of the test split with steps [1, 1], numbers [2, 3]" in line
+    assert "allowed: a wider distribution" in line
+    assert "log: results/failing/logs/questions/synth-gsm/test.log" in line
     assert "Traceback" not in failed.stdout
-    assert (grid.folder / "results/failing/questions/synth-gsm/test.jsonl").exists()
+    assert list((grid.folder / "results/failing/models").glob("**/metrics.csv"))
 
 
 def test_a_grid_that_cannot_run_is_refused_before_any_job(grid):
@@ -144,7 +166,7 @@ def test_a_grid_that_cannot_run_is_refused_before_any_job(grid):
 
 
 def test_a_grid_whose_data_are_nowhere_says_what_is_missing_before_any_job(grid):
-    paper = loading.__file__.replace("echochamber/loading.py", "config/paper.yaml")
+    paper = parsing.__file__.replace("echochamber/grid/parsing.py", "config/paper.yaml")
     refused = grid.snakemake("--configfile", paper)
     assert refused.returncode == 1
     lines = [line for line in refused.stdout.splitlines() if "snakemake download" in line]
@@ -169,7 +191,7 @@ def test_a_plan_is_printed_each_time_and_makes_nothing_else(grid):
         assert "whole grid" in ran.stdout
     made = {path.name for path in (grid.folder / "results/planned").iterdir()}
     assert made == {"plan.csv", "logs"}
-    paper = loading.__file__.replace("echochamber/loading.py", "config/paper.yaml")
+    paper = parsing.__file__.replace("echochamber/grid/parsing.py", "config/paper.yaml")
     ran = grid.snakemake("--configfile", paper, "--", "plan")
     assert "GPU-hours" in ran.stdout, ran.stdout
 
@@ -180,7 +202,13 @@ def test_ctrl_c_leaves_a_grid_that_goes_on(done, grid):
     changed = grid.folder / "interrupted.yaml"
     changed.write_text(text, encoding="utf-8")
     command = grid.command("--configfile", str(changed), "--until", "corpus")
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=interruptible,
+    )
     end = time.monotonic() + 100
     while not (grid.folder / "results/interrupted/logs").exists():
         assert time.monotonic() < end
@@ -193,7 +221,7 @@ def test_ctrl_c_leaves_a_grid_that_goes_on(done, grid):
 
 def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(grid):
     """Another architecture, another tokenizer. Where it is nowhere, one line says so before any job."""
-    config = loading.read(grid.file) | {"name": "imported", "mixtures": {}, "scales": {}, "background": []}
+    config = parsing.read(grid.file) | {"name": "imported", "mixtures": {}, "scales": {}, "background": []}
     config["models"] = {"tiny": {"import": "someone/gpt2"}}
     study = {"title": "And an imported one?", "models": ["tiny"], "algorithms": ["grpo"], "prompts": ["synth-gsm"]}
     config["studies"] = {"imported": study | {"benchmarks": ["synth-gsm"], "figures": ["formats"]}}
@@ -221,6 +249,20 @@ def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(grid):
     kept = next(results.glob("runs/imported/tiny/grpo/**/checkpoints/step_*"))
     assert json.loads((kept / "config.json").read_text(encoding="utf-8"))["model_type"] == "gpt2"
     assert AutoTokenizer.from_pretrained(kept).eos_token == "<|endoftext|>"
+
+    # Its contents are in the specs: a touched file is the same one, one other byte is another model.
+    weights = grid.folder / "someone/gpt2/model.safetensors"
+    os.utime(weights)
+    assert grid.to_do("--configfile", str(changed)) == {}
+    data, status = weights.read_bytes(), weights.stat()
+    weights.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.utime(weights, ns=(status.st_atime_ns, status.st_mtime_ns))
+    to_do = grid.to_do("--configfile", str(changed))
+    assert {"posttrain": 1, "evaluate": 2, "probe": 1}.items() <= to_do.items()
+    weights.rename(weights.with_name("gone"))
+    weights.with_name("gone").write_bytes(data)
+    weights.with_name("gone").rename(weights)
+    assert grid.to_do("--configfile", str(changed)) == {}
 
 
 def test_status_counts_the_gpus_of_this_machine_and_needs_no_lock(done, grid):

@@ -37,10 +37,10 @@ def launcher(binary: str) -> Launcher:
     """A launcher for `binary`, tried out: it has started `binary --version` behind the walls."""
     missing = probe()
     for write in (_in_memory, _in_file):
-        found = write(_script(binary))
-        if found is None:
+        script = write(_script(binary))
+        if script is None:
             continue
-        path, handle = found
+        path, handle = script
         if _output([path, "--version"]) is not None:
             return Launcher(path, missing, handle)
         if handle is not None:
@@ -59,7 +59,8 @@ def probe() -> dict[str, str]:
     output = _output([*_interpreter(), "--probe"])
     if output is None:
         return dict.fromkeys(WALLS, "the wrapper does not start here")
-    return json.loads(output)
+    missing: dict[str, str] = json.loads(output)
+    return missing
 
 
 def warn(missing: dict[str, str]) -> None:
@@ -76,9 +77,9 @@ def libraries(binary: str) -> list[str]:
     """The shared libraries that `binary` loads, as the dynamic loader itself lists them; the usual folders if it does
     not."""
     output = _output([binary], {"LD_TRACE_LOADED_OBJECTS": "1"}) if sys.platform.startswith("linux") else None
-    found = [word for word in (output or "").split() if word.startswith("/")]
+    paths = [word for word in (output or "").split() if word.startswith("/")]
     folders = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"]
-    return [*(found or folders), "/etc/ld.so.cache"]
+    return [*(paths or folders), "/etc/ld.so.cache"]
 
 
 def _interpreter() -> list[str]:

@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -81,7 +82,7 @@ def build_walls(files: list[str], path_address: int) -> dict[str, str]:
     return {wall: why for wall, why in missing.items() if why}
 
 
-def _allowed(attempt) -> bool:
+def _allowed(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
     except OSError:

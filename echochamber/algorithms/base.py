@@ -1,0 +1,106 @@
+"""What all algorithms share: the optimiser, sampling, the KL penalty, the reward, and what each says of itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from echochamber.algorithms.theory import Theory
+from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncated
+from echochamber.schema import RandomNumbers, Settings, Share
+
+RENAMED_REWARDS = {
+    name: "executed (the value of a notebook's last closed block) or written (its box)"
+    for name in ("correct", "strict")
+}
+"""The rule of earlier versions took the box, and the code where no box could be read."""
+
+
+class KL(Settings):
+    """The penalty for leaving the reference policy (the model that the run starts from)."""
+
+    place: Literal["none", "reward", "loss"] = "none"
+    estimator: Literal["k1", "k2", "k3"] = "k1"
+    level: Literal["token", "sequence"] = "token"
+    """`token`: each token on its own, as PPO and GRPO code does. `sequence`: of whole completions. With place reward,
+    grpo takes whole completions in both cases, since it divides by the std of whole returns."""
+    coefficient: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _means_something(self) -> KL:
+        if self.place == "loss" and self.estimator == "k1":
+            raise ValueError(
+                "estimator: found k1 with place loss, allowed: k2, k3 (the gradient of k1 is zero in expectation)"
+            )
+        if self.place == "reward" and self.estimator != "k1":
+            raise ValueError(f"estimator: found {self.estimator} with place reward, allowed: k1")
+        if (self.place == "none") != (self.coefficient == 0):
+            raise ValueError(
+                f"coefficient: found {self.coefficient} with place {self.place}, "
+                "allowed: 0 with none, more than 0 otherwise"
+            )
+        return self
+
+
+class Sampling(Settings):
+    """How completions are drawn during RL."""
+
+    temperature: PositiveFloat = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_new_tokens: PositiveInt = 1024
+
+
+class PostTraining(Settings):
+    """What policy gradients and Expert Iteration share: the optimiser, the reward, and how a pass is made."""
+
+    title: ClassVar[str]
+    """What the report calls it."""
+
+    micro_batch: PositiveInt = 64
+    """Sequences in one forward and backward pass: bounds memory, changes no result but for rounding."""
+    warmup: Share = 0.03
+    """Fraction of the updates."""
+    final_learning_rate: Share = 0.1
+    """Where the cosine ends, as a fraction of the peak."""
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    epsilon: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.0
+    gradient_clip: PositiveFloat = 1.0
+    reward: str = DEFAULT_RULE
+    """1 for a right answer by a rule, `executed`, `written` or `authors` (docs/verifier.md), or a control: `random`,
+    `format:F` (format F earns 1, right or not)."""
+    truncated: Truncated = "wrong"
+    """What a completion without an end token earns by `executed` and `written`: nothing, or what its text earns.
+    `authors` judges it as the released code does, like any other."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    random_numbers: RandomNumbers = "independent"
+    """`common`: runs with equal pretraining and run seeds draw the same numbers, whatever their mixtures, scales,
+    prompts and algorithms: for paired comparisons. Runs that differ in a seed, the replicates, never share any."""
+    gradient_checkpointing: bool = False
+    """Make activations again in the backward pass: less memory, a third more computation."""
+
+    @field_validator("reward")
+    @classmethod
+    def _known_reward(cls, value: str) -> str:
+        allowed = (*RULES, "random", *(f"format:{name}" for name in FORMATS))
+        if value in RENAMED_REWARDS:
+            raise ValueError(f"found {value!r}, allowed: {RENAMED_REWARDS[value]}; all: {', '.join(allowed)}")
+        if value not in allowed:
+            raise ValueError(f"found {value!r}, allowed: {', '.join(allowed)}")
+        return value
+
+    @property
+    def rule(self) -> RuleName | None:
+        """The rule by which an answer is right; None for a reward that does not ask."""
+        return next((rule for rule in RULES if rule == self.reward), None)
+
+    @property
+    def prompts_at_once(self) -> tuple[str, int | None]:
+        """Name and value of the setting that says how many prompts a step samples; None: all of them."""
+        raise NotImplementedError
+
+    @property
+    def theory(self) -> Theory | None:
+        """What theory supposes of it; None: there is none, and tables say "no prediction"."""
+        return None

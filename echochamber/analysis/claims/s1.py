@@ -1,0 +1,40 @@
+"""S1: the winner, foretold from the base model's samples alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from echochamber.analysis.claims.claim import Claim, Finding
+from echochamber.analysis.claims.duels import factorials
+from echochamber.analysis.claims.verdicts import Part
+from echochamber.analysis.forecast import leave_one_cell_out
+from echochamber.analysis.studies import StudyView
+
+
+def measure(view: StudyView, rules: dict) -> list[Finding]:
+    """Leave one cell (mixture) out: the calibrated forecast of its winners, against "the most frequent format wins".
+
+    Each base model is foretold by coefficients from the other cells alone.
+    """
+    limits = rules["S1"]
+    rows = []
+    for where, fights in factorials(view):
+        foretold = leave_one_cell_out(fights)
+        hit = np.array([fight.winner == pick.winner for fight, pick in zip(fights, foretold, strict=True)], dtype=float)
+        frequent = np.array([fight.winner == fight.most_frequent for fight in fights], dtype=float)
+        parts = (
+            Part("winners of unseen mixtures foretold", hit, above=limits["hits"], winner=True),
+            Part("the same, less those of the most frequent format", hit - frequent, limits["more_than_most_frequent"]),
+        )
+        rows.append(Finding(where, parts))
+    return rows
+
+
+CLAIM = Claim(
+    "S1",
+    "Which format RL ends with can be told from the base model's samples before any RL",
+    "mixtures",
+    measure,
+    "no four mixtures of the study contest the same two formats, with more than one winner",
+    winner=True,
+)

@@ -1,0 +1,1 @@
+"""How a completion reasons: its equations, traces, errors, right steps. Pure."""

@@ -1,0 +1,1 @@
+"""Tables: one observation a row."""

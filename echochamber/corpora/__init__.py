@@ -1,0 +1,1 @@
+"""Text sources and question sets: the embedded world, adapters of the hub, what a document is."""

@@ -1,0 +1,1 @@
+"""Token files: tokenizer, shards, mixtures and their order, contamination, downloads."""

@@ -1,0 +1,1 @@
+"""Samples of checkpoints, and the optional judge of errors."""

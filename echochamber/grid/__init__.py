@@ -1,0 +1,1 @@
+"""The grid: expansion, ids, paths, stage versions, reading its file, status. Knows names and paths only."""

@@ -1,0 +1,151 @@
+"""What a grid's jobs are called, and where their results lie.
+
+model_id = <mixture>/<scale>/seed<k>                        or imported/<name>
+run_id   = <model_id>[+step<N>]/<algorithm>/<prompts>/seed<j>
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from echochamber.settings import RandomNumbers, Sampling
+
+IMPORTED = "imported"
+"""The scale of a model that the grid did not train."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A pretrained or an imported model."""
+
+    mixture: str | None
+    """None: of an imported model that nobody knows it of; so too its scale."""
+    scale: str | None
+    seed: int | None
+    """None: it is imported."""
+    imported: str | None = None
+    """The name of its settings."""
+
+    @property
+    def id(self) -> str:
+        return f"imported/{self.imported}" if self.imported else f"{self.mixture}/{self.scale}/seed{self.seed}"
+
+    @property
+    def recipe(self) -> tuple[str, str, int]:
+        """Mixture, scale and seed of a model that the grid trains.
+
+        Raises:
+            ValueError: it is imported, and has none.
+        """
+        if self.mixture is None or self.scale is None or self.seed is None:
+            raise ValueError(f"{self.id}: an imported model is not trained here: it has no seed")
+        return self.mixture, self.scale, self.seed
+
+    def stream(self, random_numbers: RandomNumbers) -> str:
+        """The name of what its pretraining draws: initial weights and the order of documents.
+
+        `common` leaves out what settings are compared by, mixture and scale, and keeps the seed, which tells
+        replicates apart.
+        """
+        return self.id if random_numbers == "independent" else f"seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """An RL run from a model."""
+
+    model: Model
+    from_step: int | None
+    algorithm: str
+    prompts: str
+    seed: int
+
+    @property
+    def id(self) -> str:
+        step = f"+step{self.from_step}" if self.from_step else ""
+        return f"{self.model.id}{step}/{self.algorithm}/{self.prompts}/seed{self.seed}"
+
+    def stream(self, random_numbers: RandomNumbers) -> str:
+        """The name of what it draws: the order of prompts, completions, random rewards, the order of updates.
+
+        `common` leaves out what settings are compared by (mixture, scale, step, algorithm, prompts) and keeps both
+        seeds, which tell replicates apart: a pair shares its numbers, two replicates never do.
+        """
+        base = self.model.id if self.model.imported else f"seed{self.model.seed}"
+        return self.id if random_numbers == "independent" else f"{base}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Samples of a base model on RL prompts, drawn as RL draws them: what its runs start from."""
+
+    model: Model
+    from_step: int | None
+    prompts: str
+    sampling: Sampling
+
+    @property
+    def base(self) -> str:
+        """The base model with its step."""
+        return f"{self.model.id}+step{self.from_step}" if self.from_step else self.model.id
+
+    @property
+    def id(self) -> str:
+        s = self.sampling
+        return f"{self.base}/{self.prompts}/t{s.temperature:g}-p{s.top_p:g}-{s.max_new_tokens}"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where everything of one grid lies."""
+
+    root: Path
+
+    def corpus(self, source: str) -> Path:
+        return self.root / "corpora" / source
+
+    def shard(self, source: str, name: str) -> Path:
+        """Its manifest; the tokens lie beside it."""
+        return self.corpus(source) / "shards" / f"{name}.json"
+
+    def contamination(self, source: str, shard: str) -> Path:
+        return self.root / "contamination" / source / f"{shard}.json"
+
+    def questions(self, name: str, split: str) -> Path:
+        return self.root / "questions" / name / f"{split}.jsonl"
+
+    def mixture(self, name: str) -> Path:
+        return self.root / "mixtures" / f"{name}.json"
+
+    def job(self, job: Model | Run) -> Path:
+        return self.root / ("models" if isinstance(job, Model) else "runs") / job.id
+
+    def samples(self, id: str, benchmark: str) -> Path:
+        return self.root / "evals" / id / benchmark / "samples.parquet"
+
+    def probe(self, probe: Probe) -> Path:
+        return self.root / "evals" / probe.id / "probe.parquet"
+
+    def measures(self, id: str, benchmark: str) -> Path:
+        """What one evaluation adds to the tables."""
+        return self.root / "measures" / id / f"{benchmark}.parquet"
+
+    def study(self, study: str) -> Path:
+        """The tables of one study."""
+        return self.root / "studies" / study
+
+    def state(self, id: str) -> Path:
+        return self.root / "state" / id
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.root / "tokenizer"
+
+    @property
+    def tables(self) -> Path:
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"

@@ -1,0 +1,71 @@
+"""The part of a grid file that a stage reads: what it does not read stands at its default, and changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from echochamber.settings import GridFile, Hardware, Scale
+
+PLACEMENT = ("gpus", "nodes")
+"""Settings of a scale that say where its pretraining runs, and change no result."""
+
+WHOLE = ("plan", "status", "download")
+"""Stages that read the grid file as it is."""
+
+OF_STUDY = {
+    "report": ("title", "figures", "claims"),
+    "claims": ("figures", "claims"),  # a verdict names the figure that shows it
+}
+"""What a stage reads of a study beside its axes and benchmarks."""
+
+PRESENTATION = {"title": "", "figures": (), "claims": ()}
+
+
+def unplaced(scale: Scale) -> Scale:
+    """A scale without where it runs."""
+    defaults = {name: Scale.model_fields[name].default for name in PLACEMENT}
+    return scale.model_copy(update=defaults)
+
+
+def part(file: GridFile, stage: str, study: str | None = None) -> GridFile:
+    """What a stage reads of a grid file.
+
+    Args:
+        study: the only one that it reads; none: all of them.
+    """
+    if stage in WHOLE:
+        return file
+    kept = {name: value for name, value in PRESENTATION.items() if name not in OF_STUDY.get(stage, ())}
+    studies = {
+        name: settings.model_copy(update=kept)
+        for name, settings in file.studies.items()
+        if study is None or name == study
+    }
+    change: dict[str, Any] = {
+        "studies": studies,
+        "scales": {name: unplaced(scale) for name, scale in file.scales.items()},
+        "hardware": Hardware(),
+    }
+    if stage not in ("claims", "report"):
+        change |= {"primary": {}, "registered": None}
+    if stage not in ("judge", "report"):
+        change["judge"] = None
+    if stage != "report":
+        change |= _named(file, studies)
+    return file.model_copy(update=change)
+
+
+def _named(file: GridFile, studies: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the studies name, without those that nobody uses."""
+    names = {
+        key: {name for study in studies.values() for name in getattr(study, key)}
+        for key in ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks")
+    }
+    imported = [file.models[model] for model in names["models"]]
+    names["mixtures"] |= {model.mixture for model in imported if model.mixture}
+    names["scales"] |= {model.scale for model in imported if model.scale}
+    used = {key: {n: s for n, s in getattr(file, key).items() if n in names[key]} for key in names}
+    used["scales"] = {name: unplaced(scale) for name, scale in used["scales"].items()}
+    asked = {settings.questions for key in ("prompts", "benchmarks") for settings in used[key].values()}
+    used["question_sets"] = {name: settings for name, settings in file.question_sets.items() if name in asked}
+    return used

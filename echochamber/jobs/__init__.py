@@ -1,0 +1,1 @@
+"""What every job shares: its frame, files, locks, leases of GPUs, launching, Slurm."""

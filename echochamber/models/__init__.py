@@ -1,0 +1,1 @@
+"""Architectures, imported models, forward passes, checkpoints, devices, processes."""

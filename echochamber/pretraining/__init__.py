@@ -1,0 +1,1 @@
+"""Pretraining from scratch: the loop, its loss, its batches."""

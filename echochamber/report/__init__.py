@@ -1,0 +1,1 @@
+"""The page that shows a grid's results, from tables alone."""

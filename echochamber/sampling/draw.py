@@ -1,0 +1,67 @@
+"""What is drawn: streams of random numbers; one token a row from its logits, its log-probability, and the entropy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from echochamber.stats.streams import stream_seed
+
+
+def random_stream(seed: int, *names: str | int) -> torch.Generator:
+    """A generator of its own for everything that is drawn, told apart by names: nothing to save, nothing to restore."""
+    return torch.Generator().manual_seed(stream_seed(seed, *names))
+
+
+def uniforms(steps: int, rows: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """A number in [0, 1) for each of `rows` in each of `steps`, (steps, rows, 1), float64, in one copy to `device`.
+
+    The same numbers whether steps are drawn for one by one or together.
+    """
+    return torch.rand(steps, rows, 1, dtype=torch.float64, generator=generator).to(device)
+
+
+def draw(
+    logits: Tensor, *, top_p: float, uniform: Tensor | None, candidates: int = 32
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One token a row.
+
+    Args:
+        logits: (rows, vocabulary), float32, divided by the temperature.
+        uniform: (rows, 1), from `uniforms`; None: the most likely token.
+        candidates: tokens that top_p looks at first. The whole vocabulary: it never has to look whether they are
+            enough, which would make the device wait.
+
+    Returns:
+        tokens (rows,), their log-probabilities before top_p, and the entropies, in nats.
+    """
+    logprobs = torch.log_softmax(logits, -1)
+    probabilities = logprobs.exp()
+    entropy = -(probabilities * logprobs.clamp(min=-1e9)).sum(-1)  # a token ruled out adds 0, not 0 times infinity
+    if uniform is None:
+        tokens = logits.argmax(-1)
+    else:
+        if top_p < 1:
+            probabilities, order = _nucleus(probabilities, top_p, candidates)
+        # One uniform number a row, looked up in the cumulated probabilities: exact in float64, and one draw a row.
+        cumulated = probabilities.double().cumsum(-1)
+        picked = torch.searchsorted(cumulated, uniform * cumulated[:, -1:], right=True)
+        picked = picked.clamp(max=cumulated.shape[1] - 1)  # beyond the last where a model has come to write NaN
+        tokens = (picked if top_p == 1 else order.gather(1, picked))[:, 0]
+    return tokens, logprobs.gather(1, tokens[:, None])[:, 0], entropy
+
+
+def _nucleus(probabilities: Tensor, top_p: float, candidates: int) -> tuple[Tensor, Tensor]:
+    """The fewest most likely tokens that hold `top_p` together, most likely first (Holtzman et al. 2020, section 3.1).
+
+    Returns:
+        their probabilities, 0 beyond the nucleus, and the tokens: (rows, candidates).
+    """
+    vocabulary = probabilities.shape[1]
+    candidates = min(candidates, vocabulary)
+    while True:  # few tokens hold most of the mass: sorting the whole vocabulary is rarely needed
+        top, order = probabilities.topk(candidates, dim=-1)
+        before = top.double().cumsum(-1) - top
+        if candidates == vocabulary or bool((before[:, -1] >= top_p).all()):
+            return torch.where(before < top_p, top, 0.0), order
+        candidates = min(8 * candidates, vocabulary)

@@ -1,0 +1,1 @@
+"""Estimators, intervals and tests. Pure: numpy and scipy."""

@@ -1,0 +1,134 @@
+"""Tables of a world in which the truth of every claim is known: completions drawn question by question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from echochamber.analysis.claims.thresholds import thresholds
+from echochamber.analysis.studies import SHARES
+from echochamber.analysis.tables.per_question import PER_QUESTION, RIGHT, RULED, WRITTEN
+from echochamber.analysis.tables.tables import TABLES
+from echochamber.grid.expansion import Grid
+from echochamber.grid.ids import Run
+from echochamber.stats.columns import AXES
+
+RULES = thresholds()
+STEPS = (0, 1, 32, 64, 128)  # 4 passes of 32 steps
+QUESTIONS = 200
+RUNS = {"prompts": ["synth-gsm"], "algorithms": ["grpo"], "mixtures": ["tg+omi1+omi2"]}
+SIX = {"model_seeds": [0, 1, 2, 3, 4, 5]}
+EIGHT = {"model_seeds": list(range(8))}
+
+Truth = Callable[[Run, str, float], dict]
+"""(run, benchmark, how far RL is from 0 to 1) -> shares (5), accuracies (5), and greedy, majority, best, right_steps:
+probabilities of a question; kl, collapse: of training."""
+
+
+def truth(run: Run, benchmark: str, t: float) -> dict:
+    """A world in which the paper is right about tg+omi1+omi2: it moves to tinygsm early, majority up, pass@k down."""
+    fast = min(1.0, 4 * t) if run.algorithm != "ei" else 0.2 * t
+    shares = {"tg+2xomi1": (0.4, 0.45), "tg+4xomi1": (0.28, 0.66), "tg+8xomi1": (0.1, 0.85)}
+    tinygsm, omi1 = shares.get(run.model.mixture, (0.5, 0.3))
+    start = np.array((tinygsm, omi1, 0, 0.02, 0.01))
+    start[2] = 1 - start.sum()
+    end = np.array((0.97, 0.01, 0.01, 0.005, 0.005))
+    if run.model.mixture == "tg+8xomi1":
+        end = end[[1, 0, 2, 3, 4]]
+    if run.model.scale == "mini" or run.algorithm == "grpo-written":
+        end = end[[2, 1, 0, 3, 4]]
+    kept = {"grpo-kl.01": 0.1, "grpo-kl.1": 0.25}.get(run.algorithm, 0.0)
+    end = (1 - kept) * end + kept * start
+    worse = 0.2 if run.model.mixture == "tg+8xomi1" else 0.0
+    more = {"tg": 0, "2xtg": 0.07, "4xtg": 0.14}.get(run.model.mixture, 0)
+    gain = 0.1 if run.algorithm == "ei" else 0.3
+    own = {"synth-gsm": 1.0, "synth-math": 0.2 if run.prompts == "synth-math" else 0.5, "synth-hard": 0.02}[benchmark]
+    right = own if run.algorithm != "ei" else 1.0
+    similar = 1.5 if benchmark == "synth-math" and "omi2" in run.model.mixture else 1.0
+    hard = benchmark == "synth-hard"
+    mean = 0.3 * right + fast * right * similar * gain
+    return {
+        "shares": (1 - fast) * start + fast * end,
+        "accuracies": np.array((0.65, 0.3, 0.2, 0.1, 0.0)) * (0.05 if hard else 1) - worse * fast,
+        "greedy": 0.3 * right + more + fast * right * similar * gain - worse * fast,
+        "majority": 0.5 * right + 0.1 * right * fast,
+        "best": 0.3 + 0.3 * t if hard else 0.7 + 0.1 * fast - 0.2 * t + 0.5 * kept,
+        "right_steps": 0.05 + 0.02 * fast if hard else mean,
+        "kl": {"grpo-kl0": 9.0, "grpo-kl.01": 5.0, "grpo-kl.1": 2.0}.get(run.algorithm, 8.0),
+        "collapse": 0.2 if run.algorithm == "grpo" else 0.02,
+    }
+
+
+def simulate(
+    grid: Grid, world: Truth = truth, noise: float = 0.01, seed: int = 0, hardness: float = 0.1
+) -> dict[str, pd.DataFrame]:
+    """Tables of a grid whose completions are drawn from the truth.
+
+    noise: standard deviation of what each base model adds to every probability. hardness: that of what each question
+    adds to every probability, for all models alike.
+    """
+    rng = np.random.default_rng(seed)
+    index = pd.DataFrame(grid.index())
+    answers, score_rows, logs = [], [], []
+    harder = {name: rng.normal(0, hardness, QUESTIONS) for name in grid.file.benchmarks}
+    of_model: dict[str, np.ndarray] = {}
+    for (id, benchmark), job in grid.evaluations.items():
+        if not isinstance(job, Run):
+            continue
+        axes = index.loc[index["id"] == id, list(AXES)].iloc[0].to_dict() | {"id": id}
+        offsets = of_model.setdefault(job.model.id, rng.normal(0, noise, 9)) + rng.normal(0, noise / 2, 9)
+        steps = (0, 1, 2) if job.algorithm == "ei" else STEPS
+        base = np.random.default_rng([seed, *job.model.id.encode(), *benchmark.encode()])
+        for step in steps:
+            now = world(job, benchmark, step / steps[-1])
+            draw = base if step == 0 else rng
+            rows = _answers(now, grid.file.benchmarks[benchmark].samples, offsets, harder[benchmark], draw)
+            answers.append(rows.assign(**axes, question_set=benchmark, step=step))
+            score_rows.append(axes | {"step": step, "question_set": benchmark, "scorer": "executed"})
+        if benchmark == "synth-gsm":
+            now = world(job, benchmark, 1)
+            reward = np.linspace(0.3, 0.6, 100)
+            reward[50:] -= now["collapse"] + rng.normal(0, noise)
+            log = pd.DataFrame(axes | {"step": np.arange(1, 101), "reward_mean": reward})
+            log["kl"] = now["kl"] + rng.normal(0, noise)
+            log[SHARES] = now["shares"]
+            logs.append(log)
+    scores = pd.DataFrame(score_rows, columns=list(TABLES["scores"])).astype({"k": "Int64", "step": "Int64"})
+    return {
+        "runs": index,
+        "scores": scores,
+        "per_question": pd.concat(answers, ignore_index=True)[list(PER_QUESTION)],
+        "training": pd.concat(logs, ignore_index=True),
+        "gains": pd.DataFrame(columns=list(TABLES["gains"])),
+        "samples": pd.DataFrame(),
+    }
+
+
+def _answers(now: dict, n: int, offsets: np.ndarray, harder: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """What one model answers: the columns of `per_question` from question_id on."""
+    shares = np.clip(np.asarray(now["shares"], dtype=float) + offsets[:5] * (np.asarray(now["shares"]) > 0), 1e-9, 1)
+    written = rng.multinomial(n, shares / shares.sum(), size=len(harder))
+    chance = np.clip(np.asarray(now["accuracies"])[None] + harder[:, None] + offsets[5], 0, 1)
+    right = rng.binomial(written, chance)
+    table = pd.DataFrame({"question_id": [f"q{i:04d}" for i in range(len(harder))], "samples": n})
+    table[list(WRITTEN)], table[list(RIGHT)] = written, right
+    for column in RULED:
+        table[column] = right.sum(1)
+
+    def probability(name: str, offset: float) -> np.ndarray:
+        return np.clip(now[name] + harder + offset, 0, 1)
+
+    # pass@k follows from the right completions: those are put where the truth wants a question solved
+    solved = rng.random(len(harder)) < probability("best", offsets[6])
+    table.loc[~solved, list(RIGHT)] = 0
+    empty = solved & (table[list(RIGHT)].sum(1) == 0).to_numpy()
+    fill = written[empty].argmax(1)
+    values = table[list(RIGHT)].to_numpy()
+    values[np.flatnonzero(empty), fill] = 1
+    table[list(RIGHT)] = values
+    table["majority"] = probability("majority", offsets[7])
+    table["greedy"] = (rng.random(len(harder)) < probability("greedy", offsets[8])).astype(float)
+    table["right_steps"] = rng.binomial(n, probability("right_steps", offsets[8])).astype(float)
+    return table

@@ -1,0 +1,211 @@
+"""Every kind of figure on made-up tables: what is drawn is in the tables, and nothing overlaps or is cut off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import combinations
+
+import fabricated
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+
+from echochamber import figures
+from echochamber.analysis.studies import StudyView, kl_families, parameters, points
+from echochamber.analysis.tables import tables
+from echochamber.figures import style
+from echochamber.formats import FORMATS
+from echochamber.settings import FIGURES, Scale
+
+RUNS = {"prompts": ["synth-gsm"], "algorithms": ["grpo"], "benchmarks": ["synth-gsm"]}
+STUDIES = {
+    "mixtures": RUNS | {"mixtures": ["tg", "tg+omi1+omi2", "tg+4xomi1"], "model_seeds": [0, 1, 2]},
+    "algorithms": RUNS
+    | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo", "ei"], "benchmarks": ["synth-gsm", "synth-math"]},
+    "kl": RUNS | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo-kl0", "grpo", "grpo-kl.1"], "run_seeds": [0, 1]},
+    "scales": RUNS | {"mixtures": ["tg+omi1+omi2"], "scales": ["mini", "pico"]},
+}
+DRAWN = {
+    "formats": "mixtures",
+    "passk": "mixtures",
+    "mixtures": "mixtures",
+    "algorithms": "algorithms",
+    "transfer": "algorithms",
+    "kl": "kl",
+    "scales": "scales",
+    "dynamics": "kl",
+    "errors": "algorithms",
+    "process": "algorithms",
+}
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    return fabricated.grid(tmp_path_factory.mktemp("results"), **STUDIES)
+
+
+@pytest.fixture(scope="module")
+def made(grid):
+    fabricated.fabricate(grid, questions=30, steps=(1, 16, 128))
+    return tables.build(grid)
+
+
+@pytest.fixture(scope="module")
+def drawn(grid, made):
+    return {kind: figures.draw(grid, study, kind, made) for kind, study in DRAWN.items()}
+
+
+def test_every_kind_of_the_schema_is_drawn_here():
+    assert set(DRAWN) == set(FIGURES)
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_text_is_inside_and_apart(drawn, kind):
+    figure = drawn[kind][0]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    out_of_view = {
+        id(label)
+        for ax in figure.axes
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        for label in (tick.label1, tick.label2)
+        if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+    }
+    shown = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible() and id(t) not in out_of_view]
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in shown]
+    width, height = figure.canvas.get_width_height()
+    for text, box in boxes:
+        assert box.x0 >= -1, text
+        assert box.x1 <= width + 1, text
+        assert box.y0 >= -1, text
+        assert box.y1 <= height + 1, text
+    for (left, a), (right, b) in combinations(boxes, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        down = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across < 1 or down < 1, f"{left!r} lies on {right!r}"
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_panels_name_world_and_scale_and_captions_name_seeds_and_interval(grid, drawn, kind):
+    figure, caption, _ = drawn[kind]
+    for ax in figure.axes:
+        assert ax.get_xlabel() or not ax.get_subplotspec().is_last_row()
+        assert ax.get_ylabel() or ax.get_yticklabels()
+    titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
+    scales = {"scales": ("pico", "mini")}.get(kind, ("nano",))
+    texts = [t.get_text() for t in figure.findobj(Text)]
+    assert all(any(scale in text for text in texts) for scale in scales)
+    assert sum(grid.file.world == text for text in texts) == len(titles) > 0
+    for word in ("seed", "95 %", "held-out questions", grid.file.world):
+        assert word in caption
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "format"), [("formats", "share", "omi1"), ("passk", "greedy_accuracy", None)]
+)
+def test_numbers_drawn_are_those_of_the_tables(made, drawn, kind, metric, format):
+    data = drawn[kind][2]
+    row = data[(data["metric"] == metric) & (data["mixture"] == "tg+4xomi1") & (data["step"] == 16)]
+    row = (row[row["format"] == format] if format else row).iloc[0]
+    scores = made["scores"]
+    same = scores[(scores["metric"] == metric) & (scores["mixture"] == "tg+4xomi1") & (scores["scorer"] == "executed")]
+    same = same[(same["step"] == 16) & same["algorithm"].notna()]
+    same = same[same["format"] == format] if format else same
+    assert row.n_seeds == len(same) == 3
+    assert row.estimate == pytest.approx(same["estimate"].mean())
+    half = 4.302653 * same["estimate"].std(ddof=1) / np.sqrt(3)
+    assert (row.low, row.high) == pytest.approx((row.estimate - half, row.estimate + half))
+
+
+def test_few_seeds_are_shown_each_by_itself(grid, made):
+    view = StudyView(grid, "kl", made)
+    condition = view.conditions[0]
+    rows = view.measure(condition, "greedy_accuracy", "synth-gsm")
+    shown = points(rows[rows["step"] == 128], view.of(condition))
+    assert [p["seed"] for p in shown] == [0, 1]
+    assert all(p["interval"] == "questions" for p in shown)
+
+
+def test_kl_families_are_sorted_by_coefficient_and_differ_in_nothing_else(grid, made):
+    (family,) = kl_families(StudyView(grid, "kl", made))
+    assert [c.algorithm for c in family] == ["grpo-kl0", "grpo", "grpo-kl.1"]
+    assert kl_families(StudyView(grid, "algorithms", made)) == []
+    with pytest.raises(ValueError, match="differ in their KL alone"):
+        figures.draw(grid, "algorithms", "kl", made)
+
+
+def test_transfer_draws_the_gains_table(made, drawn):
+    data = drawn["transfer"][2]
+    mine = data[(data["algorithm"] == "ei") & (data["question_set"] == "synth-math") & (data["metric"] == "pass_at_k")]
+    gains = made["gains"]
+    gains = gains[
+        (gains["algorithm"] == "ei") & (gains["question_set"] == "synth-math") & (gains["scorer"] == "executed")
+    ]
+    assert mine["estimate"].tolist() == pytest.approx(gains.loc[gains["metric"] == "pass_at_k", "estimate"].tolist())
+
+
+def test_dynamics_draw_the_means_over_runs_at_what_was_sampled_before(made, drawn):
+    data = drawn["dynamics"][2]
+    at = {"algorithm": "grpo", "field": "natural", "scope": "pooled", "measure": "predicted", "format": "omi1"}
+    mine, table = data, made["dynamics"][made["dynamics"]["mixture"] == "tg+omi1+omi2"]
+    for column, value in at.items():
+        mine, table = mine[mine[column] == value], table[table[column] == value]
+    table = table[(table["scale"] == "nano") & (table["model_seed"] == 0)]
+    assert mine["completions_sampled"].iloc[0] == 0  # the first batch is the base model's
+    assert mine["estimate"].tolist() == pytest.approx(table.groupby("step")["estimate"].mean().tolist())
+    assert (mine["n_seeds"] == 2).all()
+
+
+def test_published_values_are_marked_as_the_papers(drawn):
+    texts = [t.get_text() for t in drawn["mixtures"][0].findobj(Text)]
+    assert any("paper" in t for t in texts)
+    assert "paper" in drawn["mixtures"][1]
+
+
+def test_one_colour_and_one_marker_a_format_told_apart_by_all():
+    assert set(style.FORMAT_COLOURS) == set(FORMATS)
+    for a, b in combinations(style.FORMAT_COLOURS.values(), 2):
+        assert np.abs(np.subtract(to_rgb(a), to_rgb(b))).sum() > 0.3
+    assert len(set(style.FORMAT_MARKERS.values())) == len(FORMATS)
+
+
+def test_parameters_of_the_papers_models():
+    """The paper's, less the embeddings: two untied ones of 32,000 x 768, one tied one of 32,000 x 2048."""
+    small = Scale(width=768, layers=12, heads=12, intermediate=3072)
+    large = Scale(width=2048, layers=16, heads=16, intermediate=8192, tied=True)
+    assert parameters(small) == 162_398_208 - 2 * 32_000 * 768
+    assert parameters(large) == 1_139_277_824 - 32_000 * 2048
+
+
+def test_saved_files_are_the_same_each_time(grid, made, tmp_path):
+    for name in ("a", "b"):
+        figure, caption, data = figures.draw(grid, "mixtures", "passk", made)
+        figures.save(figure, caption, data, tmp_path / name / "study-passk")
+    for kind in (".pdf", ".png", ".csv", ".caption.txt"):
+        first, second = ((tmp_path / n / f"study-passk{kind}").read_bytes() for n in ("a", "b"))
+        assert first == second
+        assert first
+    assert len(pd.read_csv(tmp_path / "a" / "study-passk.csv")) == len(data)
+
+
+def test_figures_import_no_torch():
+    code = "import sys, echochamber.figures as f, echochamber.figures.formats; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_independent_reproduction_is_drawn_beside_the_mixture_that_it_is_of(grid, made, monkeypatch):
+    """Before RL an open diamond, after RL a filled one."""
+    monkeypatch.setitem(figures.mixtures.published.BILLION_TOKENS, "tg", (0.123, 0.456))
+    figure, caption, _ = figures.draw(grid, "mixtures", "mixtures", made)
+    diamonds = {
+        float(line.get_xdata()[0]): line.get_markerfacecolor()
+        for line in figure.axes[1].lines
+        if line.get_marker() == "D" and len(line.get_xdata()) == 1
+    }
+    assert (diamonds[0.123], diamonds[0.456]) == ("none", style.PAPER)
+    assert "independent reproduction" in caption

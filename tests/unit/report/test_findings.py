@@ -1,0 +1,76 @@
+"""What is kept of a study gives the same verdicts and figures as the whole results do."""
+
+from __future__ import annotations
+
+import fabricated
+import pandas as pd
+import pytest
+
+from echochamber.analysis.claims import claims
+from echochamber.analysis.tables import tables
+from echochamber.report import findings
+
+STUDY = {
+    "mixtures": ["tg+omi1+omi2"],
+    "model_seeds": [0, 1, 2],
+    "algorithms": ["grpo", "ppo"],
+    "prompts": ["synth-gsm"],
+    "figures": ["passk", "dynamics"],
+    "claims": ["C1", "C2"],
+}
+OTHER = STUDY | {"model_seeds": [0, 1], "algorithms": ["grpo"], "figures": ["formats"], "claims": ["S3"]}
+STEPS = (1, 32, 128)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    grid = fabricated.grid(tmp_path_factory.mktemp("results"), one=STUDY, two=OTHER)
+    raw = grid.file.model_dump() | {"primary": {name: {"study": "one", "algorithm": "ppo"} for name in ("C1", "C2")}}
+    grid = type(grid)(type(grid.file).model_validate(raw), grid.paths.root.parent)
+    fabricated.fabricate(grid, questions=30, steps=STEPS)
+    return grid
+
+
+def keep(grid, folder, study, seeds):
+    for seed in seeds:
+        findings.keep(grid, study, seed, folder, {"git_commit": "abc"})
+
+
+def test_verdicts_of_kept_tables_are_those_of_the_whole_results(grid, tmp_path):
+    keep(grid, tmp_path, "one", (0, 1, 2))
+    keep(grid, tmp_path, "two", (0, 1))
+    table = findings.judge(grid, tmp_path, tmp_path / "out")
+    whole = claims.evaluate(grid, tables.build(grid))
+    pd.testing.assert_frame_equal(table, whole)
+    assert set(table.loc[table["claim"] == "C2", "verdict"]) >= {"exploratory"}
+    assert (tmp_path / "out/claims.csv").exists()
+    assert (tmp_path / "out/figures/one-passk.png").stat().st_size > 10_000
+    assert not (tmp_path / "out/figures/one-dynamics.png").exists()
+    assert "Unfinished" not in (tmp_path / "out/figures/one-passk.caption.txt").read_text()
+
+
+def test_an_unfinished_study_has_figures_that_say_so_and_no_verdict(grid, tmp_path):
+    keep(grid, tmp_path, "one", (0, 2))
+    keep(grid, tmp_path, "two", (0, 1))
+    assert findings.kept(grid, tmp_path) == {"one": (0, 2), "two": (0, 1)}
+    table = findings.judge(grid, tmp_path, tmp_path / "out")
+    assert set(table.loc[table["claim"].isin(["C1", "C2"]), "verdict"]) == {"not in this grid"}
+    assert table.loc[table["claim"] == "S3", "n_seeds"].item() == 2
+    assert "Unfinished: 2 of 3" in (tmp_path / "out/figures/one-passk.caption.txt").read_text()
+
+
+def test_kept_tables_hold_no_texts_and_only_rows_of_runs(grid, tmp_path):
+    keep(grid, tmp_path, "two", (0,))
+    for path in (tmp_path / "two/seed0").glob("*.parquet"):
+        table = pd.read_parquet(path)
+        assert not {"completion", "question"} & set(table.columns)
+        assert table["id"].notna().all()
+
+
+def test_what_is_not_finished_or_not_there_is_said(grid, tmp_path):
+    with pytest.raises(FileNotFoundError, match="found no kept study"):
+        findings.judge(grid, tmp_path, tmp_path / "out")
+    grid.paths.samples("tg+omi1+omi2/nano/seed1/ppo/synth-gsm/seed0", "synth-gsm").rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError, match=r"allowed: the samples of .*seed1/ppo"):
+        findings.keep(grid, "one", 1, tmp_path, {})
+    assert not (tmp_path / "one").exists()
