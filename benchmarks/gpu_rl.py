@@ -27,8 +27,8 @@ from echochamber.models import architecture
 from echochamber.models import device as devices
 from echochamber.models.forward import LanguageModel
 from echochamber.rl.step import Trainer
-from echochamber.sampling import fixed_shapes
 from echochamber.sampling.generate import generate
+from echochamber.sampling.graphs import Graphs
 from echochamber.sampling.prompts import encode_questions, end_and_padding
 from echochamber.settings import Sampling, Scale, SyntheticQuestions
 
@@ -72,12 +72,13 @@ def main() -> None:
 
 def decoding(args: argparse.Namespace, base, prompts: list[list[int]], pad: int, device: torch.device) -> dict:
     """Tokens per second, recorded and not, and the share of what the memory's bandwidth allows."""
-    language_model = LanguageModel(base.eval())
+    plain = LanguageModel(base.eval())
+    compiled = LanguageModel(base, compile=device.type == "cuda")
     rows = args.prompts * args.samples
 
     def decode(greedy: bool = False, new_tokens: int = args.new_tokens):
         return generate(
-            language_model,
+            plain if greedy else compiled,
             prompts,
             samples=1 if greedy else args.samples,
             sampling=Sampling(temperature=1.0, max_new_tokens=new_tokens),
@@ -142,11 +143,11 @@ class kernel_by_kernel:
     """Nothing is recorded inside."""
 
     def __enter__(self) -> None:
-        self.run = fixed_shapes.Graphs.run
-        fixed_shapes.Graphs.run = lambda graphs, shape, step: step()
+        self.run = Graphs.run
+        Graphs.run = lambda graphs, shape, step: step()
 
     def __exit__(self, *_) -> None:
-        fixed_shapes.Graphs.run = self.run
+        Graphs.run = self.run
 
 
 def best(run: Callable[[], object], rounds: int, device: torch.device) -> float:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +18,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import Cache
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from echochamber.errors import UserError
+from echochamber.models.logprobs import token_logprobs
+from echochamber.models.packed import WIDEST_HEAD, PackedLayers, layers_of, pack
 
 # Architectures with nothing but causal attention between all positions: for them the mask is made here, in the form
 # that attention takes. For others (sliding windows, ALiBi) transformers makes it from the padding mask in every pass.
@@ -30,11 +32,18 @@ LOGITS_AT_ONCE = 2**26  # logits kept for the backward pass; more are made again
 class LanguageModel:
     """Any causal language model of `transformers`, split into the states of its last layer and their logits."""
 
-    def __init__(self, model: PreTrainedModel, *, recompute: bool = False) -> None:
-        """`recompute`: gradient checkpointing in passes over completions. Raises UserError where there is none."""
+    def __init__(self, model: PreTrainedModel, *, recompute: bool = False, compile: bool = False) -> None:
+        """
+        Args:
+            recompute: gradient checkpointing in passes over completions.
+            compile: the layers, where they are computed without padding (`packs`): pays in long runs on a GPU.
+
+        Raises UserError where there is no gradient checkpointing.
+        """
         self.model = model
         self.recompute = recompute
-        if recompute and not _layers(model):
+        self.compile = compile
+        if recompute and not layers_of(model):
             raise UserError(
                 f"gradient_checkpointing: found true with a base model of type {model.config.model_type}, which "
                 "transformers cannot checkpoint layer by layer, allowed: false"
@@ -47,6 +56,27 @@ class LanguageModel:
         )
         self.head = model.get_output_embeddings()
         self.plain_head = self._head_is_plain()
+        self.decoding: Any = None
+        """What the sampler keeps from one call to the next (`sampling.fixed_shapes`)."""
+
+    @property
+    def packs(self) -> bool:
+        """Whether completions are computed without padding: in bf16 on a GPU, the numbers that FlashAttention takes."""
+        config = self.config
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        return (
+            self.device.type == "cuda"
+            and torch.is_autocast_enabled("cuda")
+            and self.full_attention
+            and self.plain_head
+            and bool(layers_of(self.model))
+            and width % 8 == 0
+            and width <= WIDEST_HEAD
+        )
+
+    @cached_property
+    def packed_layers(self) -> PackedLayers:
+        return PackedLayers(self.model, compile=self.compile, recompute=self.recompute)
 
     @property
     def device(self) -> torch.device:
@@ -99,10 +129,6 @@ class LanguageModel:
         return self.states(ids, self.attention_mask(mask, ids.shape[1]), positions, cache)[:, -1], mask
 
 
-def _layers(model: torch.nn.Module) -> list[GradientCheckpointingLayer]:
-    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
-
-
 @contextmanager
 def _layers_recomputed(model: torch.nn.Module) -> Iterator[None]:
     """Let each layer keep its input alone and make the rest again in the backward pass.
@@ -110,7 +136,7 @@ def _layers_recomputed(model: torch.nn.Module) -> Iterator[None]:
     `transformers` does so in training mode only, where dropout and dropped layers of many architectures (OPT, BLOOM,
     Falcon) are on: here the model stays in evaluation mode, and nothing in it is drawn.
     """
-    layers = _layers(model)
+    layers = layers_of(model)
     for layer in layers:  # on the instance, and for this pass alone: a copy of the model keeps its own forward
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
     try:
@@ -147,6 +173,10 @@ def completion_states(
     Returns:
         states (tokens in all, width), row after row without padding; the padded ids (rows, tokens) and their mask.
     """
+    if model.packs:
+        packing = pack(prompts, completions, model.device)
+        ids = torch.full(packing.mask.shape, pad, device=model.device).masked_scatter(packing.mask, packing.targets)
+        return model.packed_layers.states(packing), ids, packing.mask
     distinct = {tuple(prompt): None for prompt in prompts}
     prompt_index = {prompt: number for number, prompt in enumerate(distinct)}
     owner = torch.tensor([prompt_index[tuple(prompt)] for prompt in prompts], device=model.device)
@@ -192,18 +222,26 @@ def completion_logprobs(
     Returns:
         logprobs (rows, tokens), 0 on padding, and the mask (rows, tokens) that is True on tokens.
     """
-    states, ids, mask = completion_states(model, prompts, completions, pad)
-    targets = ids[mask]
+    if model.packs and model.head.bias is None:
+        packing = pack(prompts, completions, model.device)
+        states, mask = model.packed_layers.states(packing), packing.mask
+        flat = token_logprobs(states, model.head.weight, packing.targets, temperature, compile=model.compile)
+    else:
+        states, ids, mask = completion_states(model, prompts, completions, pad)
+        flat = _logprobs_of(model, states, ids[mask], temperature)
+    return torch.zeros(mask.shape, device=model.device).masked_scatter(mask, flat), mask
+
+
+def _logprobs_of(model: LanguageModel, states: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """(tokens,): whatever the model makes of its states, in fp32."""
 
     def logprobs(states: Tensor, targets: Tensor) -> Tensor:
         return -F.cross_entropy(model.logits(states, temperature), targets, reduction="none")
 
     size = max(1, LOGITS_AT_ONCE // model.config.vocab_size)
     if len(targets) <= size:
-        flat = logprobs(states, targets)
-    elif not torch.is_grad_enabled():
-        flat = torch.cat([logprobs(s, t) for s, t in zip(states.split(size), targets.split(size), strict=True)])
-    else:
-        parts = zip(states.split(size), targets.split(size), strict=True)
-        flat = torch.cat([checkpoint(logprobs, s, t, use_reentrant=False) for s, t in parts])
-    return torch.zeros(mask.shape, device=model.device).masked_scatter(mask, flat), mask
+        return logprobs(states, targets)
+    parts = zip(states.split(size), targets.split(size), strict=True)
+    if not torch.is_grad_enabled():
+        return torch.cat([logprobs(s, t) for s, t in parts])
+    return torch.cat([checkpoint(logprobs, s, t, use_reentrant=False) for s, t in parts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -59,14 +60,18 @@ class Sums:
 
 
 def updates(
-    settings: PolicyGradient, lengths: list[int], active: list[bool], generator: torch.Generator
+    settings: PolicyGradient,
+    active: list[bool],
+    generator: torch.Generator,
+    split: Callable[[list[int]], list[list[int]]],
 ) -> list[Update]:
-    """The updates of one pass over a batch: whole groups in random order; in an update, completions by length.
+    """The updates of one pass over a batch: whole groups in random order.
 
     Where the loss is a mean of means, `Update.rows` is in random order: which completions share a mean is drawn.
 
     Args:
-        lengths, active: of each completion: its tokens, and whether it is computed.
+        active: of each completion, whether it is computed.
+        split: rows of an update into micro-batches.
     """
     s = settings
     order = torch.randperm(s.prompts_per_batch, generator=generator)
@@ -76,7 +81,7 @@ def updates(
         chosen = rows[begin : begin + s.update_batch]
         if s.reduction == "micro_batch_mean":
             chosen = [chosen[index] for index in torch.randperm(len(chosen), generator=generator).tolist()]
-        plan.append(Update(chosen, micro_batches([row for row in chosen if active[row]], lengths, s.micro_batch)))
+        plan.append(Update(chosen, split([row for row in chosen if active[row]])))
     return plan
 
 

@@ -20,8 +20,8 @@ class Critic(LanguageModel):
     The scalar head starts at zero: every value is 0 until it has learned otherwise, and nothing is drawn.
     """
 
-    def __init__(self, policy: PreTrainedModel, *, recompute: bool = False) -> None:
-        super().__init__(copy.deepcopy(policy), recompute=recompute)
+    def __init__(self, policy: PreTrainedModel, *, recompute: bool = False, compile: bool = False) -> None:
+        super().__init__(copy.deepcopy(policy), recompute=recompute, compile=compile)
         self.model.requires_grad_(False)
         self.model.base_model.requires_grad_(True)
         width = self.model.get_output_embeddings().in_features

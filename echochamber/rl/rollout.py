@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -48,6 +49,11 @@ class Rollout:
     @property
     def tokens(self) -> int:
         return sum(map(len, self.completions))
+
+    @cached_property
+    def arrays(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Prompt and completion of each, int64: what is packed fast, again and again."""
+        return [(np.array(p), np.array(c)) for p, c in zip(self.prompts, self.completions, strict=True)]
 
 
 OF_COMPLETIONS = (

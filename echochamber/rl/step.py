@@ -23,6 +23,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from transformers import PreTrainedModel
 from echochamber.algorithms import losses
 from echochamber.models import device as devices
 from echochamber.models.forward import LanguageModel, completion_logprobs
+from echochamber.models.packed import balanced, tokens_at_once, worth_compiling
 from echochamber.rl import rollout, schedule
 from echochamber.rl.batch import Batch, Sums, Update, micro_batches, updates
 from echochamber.rl.columns import metrics_row
@@ -42,6 +44,9 @@ from echochamber.rl.rollout import Rollout, Sampled
 from echochamber.sampling.draw import random_stream
 from echochamber.sampling.prompts import end_and_padding
 from echochamber.settings import PolicyGradient
+
+Split = Callable[[list[int]], list[list[int]]]
+"""Rows of a batch -> micro-batches."""
 
 
 class Trainer:
@@ -58,12 +63,19 @@ class Trainer:
     ) -> None:
         self.settings, self.tokenizer, self.seed, self.device = settings, tokenizer, seed, device
         model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps it without its own argument
-        self.policy = LanguageModel(model, recompute=settings.gradient_checkpointing)
-        self.reference = LanguageModel(
-            copy.deepcopy(model).requires_grad_(False), recompute=settings.gradient_checkpointing
-        )
-        self.pad = end_and_padding(tokenizer)[1]
         self.sequences = settings.prompts_per_batch * settings.samples_per_prompt
+        drawn = schedule.total_steps(settings, n_prompts) * self.sequences * settings.sampling.max_new_tokens
+        how = {
+            "recompute": settings.gradient_checkpointing,
+            "compile": device.type == "cuda" and worth_compiling(model, drawn),
+        }
+        self.policy = LanguageModel(model, **how)
+        self.reference = LanguageModel(copy.deepcopy(model).requires_grad_(False), **how)
+        with devices.autocast(device, settings.precision):
+            self.packs = self.policy.packs
+        self.tokens_at_once = 0
+        """Of a micro-batch without padding; chosen from the free memory when the first is made."""
+        self.pad = end_and_padding(tokenizer)[1]
         self.updates_per_step = settings.update_passes * self.sequences // settings.update_batch
         self.total_updates = schedule.total_steps(settings, n_prompts) * self.updates_per_step
         self.optimizer = adamw(model.parameters(), settings, settings.learning_rate)
@@ -74,7 +86,7 @@ class Trainer:
         self.critic_norm = 0.0
         """Sum of the norms of the critic's gradients in the last step, before clipping: finite if all of them were."""
         if settings.critic:
-            self.critic = Critic(model, recompute=settings.gradient_checkpointing)
+            self.critic = Critic(model, **how)
             self.critic_optimizer = adamw(self.critic.parameters(), settings, settings.critic_learning_rate)
 
     def state_dict(self) -> dict[str, Any]:
@@ -140,8 +152,9 @@ class Trainer:
         if not needs_all:
             batch.advantages = self._group_advantages(drawn, batch)
         active = torch.ones_like(batch.lengths, dtype=torch.bool) if needs_all else (batch.advantages != 0).any(1)
-        plan = self._plan(step, 0, batch, active)
-        self._reference_logprobs(drawn, batch, plan, active)
+        split = self._split(drawn, batch)
+        plan = self._plan(step, 0, active, split)
+        self._reference_logprobs(drawn, batch, plan, split((~active).nonzero()[:, 0].tolist()))
         self._old_logprobs(drawn, batch, plan if s.kl.place == "reward" else plan[1:])
         explained = None
         if self.critic:
@@ -152,7 +165,7 @@ class Trainer:
         # 4 and 5. The loss of each update batch, and the optimiser's step down its gradient.
         sums, self.critic_norm = Sums(), 0.0
         for number in range(s.update_passes):
-            for update in plan if number == 0 else self._plan(step, number, batch, active):
+            for update in plan if number == 0 else self._plan(step, number, active, split):
                 self._update(update, drawn, batch, step, sums)
 
         self.extra += int(sampled.sums["completions"]) - self.sequences
@@ -200,26 +213,33 @@ class Trainer:
 
     # --- 3: what each token is worth ---------------------------------------------------------------------------------
 
-    def _plan(self, step: int, number: int, batch: Batch, active: Tensor) -> list[Update]:
+    def _split(self, drawn: Rollout, batch: Batch) -> Split:
+        """How rows become micro-batches: so many completions, or as many as memory has room for without padding."""
+        if not self.packs:
+            return partial(micro_batches, lengths=batch.lengths.tolist(), size=self.settings.micro_batch)
+        if not self.tokens_at_once:
+            self.tokens_at_once = tokens_at_once(self.policy.config, devices.free_bytes(self.device))
+        tokens = [len(p) + len(c) for p, c in zip(drawn.prompts, drawn.completions, strict=True)]
+        return partial(balanced, tokens=tokens, limit=self.tokens_at_once)
+
+    def _plan(self, step: int, number: int, active: Tensor, split: Split) -> list[Update]:
         """The updates of pass `number`."""
-        stream = random_stream(self.seed, "order", step, number)
-        return updates(self.settings, batch.lengths.tolist(), active.tolist(), stream)
+        return updates(self.settings, active.tolist(), random_stream(self.seed, "order", step, number), split)
 
     @torch.no_grad()
-    def _reference_logprobs(self, drawn: Rollout, batch: Batch, plan: list[Update], active: Tensor) -> None:
-        """Of all completions: the KL of metrics.csv needs them even where no penalty does."""
-        silent = (~active).nonzero()[:, 0].tolist()
-        micros = [micro for update in plan for micro in update.micros]
-        for rows in micros + micro_batches(silent, batch.lengths.tolist(), self.settings.micro_batch):
+    def _reference_logprobs(self, drawn: Rollout, batch: Batch, plan: list[Update], silent: list[list[int]]) -> None:
+        """Of all completions, `silent` ones too: the KL of metrics.csv needs them even where no penalty does."""
+        for rows in [micro for update in plan for micro in update.micros] + silent:
             logprobs, _ = self._logprobs(self.reference, drawn, rows)
             batch.reference[rows, : logprobs.shape[1]] = logprobs
 
-    @torch.no_grad()
     def _old_logprobs(self, drawn: Rollout, batch: Batch, updates: list[Update]) -> None:
-        for update in updates:
-            for rows in update.micros:
-                logprobs, _ = self._logprobs(self.policy, drawn, rows)
-                batch.old[rows, : logprobs.shape[1]] = logprobs
+        """By the kernels of the update itself: compiled without a gradient they might round otherwise."""
+        with torch.set_grad_enabled(self.packs and self.policy.compile):
+            for update in updates:
+                for rows in update.micros:
+                    logprobs, _ = self._logprobs(self.policy, drawn, rows)
+                    batch.old[rows, : logprobs.shape[1]] = logprobs.detach()
 
     def _kl_rewards(self, batch: Batch) -> Tensor:
         if self.settings.kl.place != "reward":
@@ -291,18 +311,18 @@ class Trainer:
     def _logprobs(self, model: LanguageModel, drawn: Rollout, rows: list[int]) -> tuple[Tensor, Tensor]:
         with devices.autocast(self.device, self.settings.precision):
             return completion_logprobs(
-                model,
-                [drawn.prompts[row] for row in rows],
-                [drawn.completions[row] for row in rows],
-                pad=self.pad,
-                temperature=self.settings.sampling.temperature,
+                model, *self._sequences(drawn, rows), pad=self.pad, temperature=self.settings.sampling.temperature
             )
 
     def _values(self, critic: Critic, drawn: Rollout, rows: list[int]) -> Tensor:
         with devices.autocast(self.device, self.settings.precision):
-            return critic.values(
-                [drawn.prompts[row] for row in rows], [drawn.completions[row] for row in rows], self.pad
-            )
+            return critic.values(*self._sequences(drawn, rows), self.pad)
+
+    def _sequences(self, drawn: Rollout, rows: list[int]) -> tuple[list[Any], list[Any]]:
+        """Prompts and completions."""
+        if self.packs:
+            return [drawn.arrays[row][0] for row in rows], [drawn.arrays[row][1] for row in rows]
+        return [drawn.prompts[row] for row in rows], [drawn.completions[row] for row in rows]
 
     def _metrics(
         self,

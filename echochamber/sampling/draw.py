@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from echochamber.stats.streams import stream_seed
@@ -49,6 +50,64 @@ def draw(
         picked = picked.clamp(max=cumulated.shape[1] - 1)  # beyond the last where a model has come to write NaN
         tokens = (picked if top_p == 1 else order.gather(1, picked))[:, 0]
     return tokens, logprobs.gather(1, tokens[:, None])[:, 0], entropy
+
+
+PART = 128
+"""Tokens whose probabilities are added up together by `draw_in_parts`."""
+
+
+def draw_in_parts(logits: Tensor, *, top_p: float, uniform: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """`draw` in the form that a GPU takes: no sorting, no cumulated sum over the vocabulary, no look at the device.
+
+    The probabilities are added up in parts of `PART` tokens; a uniform number finds its part, and then its token there.
+    The nucleus of top_p is everything above a threshold, which is found by bisection over the numbers that float32 has,
+    so that it is exact but for ties at the threshold, which all belong to it. Where top_p is 1 the same number gives
+    the same token as in `draw`, up to rounding.
+
+    Args:
+        logits: (rows, vocabulary), in any precision, divided by the temperature.
+        uniform: (rows, 1), float64; None: the most likely token.
+    """
+    logits = logits.float()
+    rows, vocabulary = logits.shape
+    total = logits.logsumexp(-1, keepdim=True)
+    probabilities = (logits - total).exp()
+    entropy = -(probabilities * (logits - total).clamp(min=-1e9)).sum(-1)
+    if uniform is None:
+        tokens = logits.argmax(-1)
+    else:
+        if top_p < 1:
+            probabilities = torch.where(probabilities >= _threshold(probabilities, top_p), probabilities, 0.0)
+        parts = F.pad(probabilities, (0, -vocabulary % PART)).view(rows, -1, PART)
+        until = parts.sum(-1, dtype=torch.float64).cumsum(-1)
+        wanted = uniform * until[:, -1:]
+        part = _first_beyond(until, wanted)
+        inside = parts.gather(1, part[..., None].expand(-1, -1, PART))[:, 0].double().cumsum(-1)
+        before = torch.where(part > 0, until.gather(1, (part - 1).clamp(min=0)), 0.0)
+        tokens = (part * PART + _first_beyond(inside, wanted - before))[:, 0].clamp(max=vocabulary - 1)
+    return tokens, (logits - total).gather(1, tokens[:, None])[:, 0], entropy
+
+
+def _first_beyond(until: Tensor, wanted: Tensor) -> Tensor:
+    """The first column of `until`, which does not fall, that is more than `wanted`; where rounding has none, the last
+    that is more than its neighbour."""
+    last = (until < until[:, -1:]).sum(-1, keepdim=True)
+    return torch.minimum(torch.searchsorted(until, wanted, right=True), last)
+
+
+def _threshold(probabilities: Tensor, top_p: float) -> Tensor:
+    """The largest number such that the probabilities from it on add up to `top_p` or more, (rows, 1), float32.
+
+    As integers, the bits of numbers that are not negative have their order.
+    """
+    bits = probabilities.view(torch.int32)
+    low = torch.zeros(len(bits), 1, dtype=torch.int32, device=bits.device)  # holds top_p
+    high = torch.full_like(low, 0x3F800001)  # beyond 1: holds nothing
+    for _ in range(31):
+        middle = low + (high - low) // 2
+        holds = torch.where(bits >= middle, probabilities, 0.0).sum(-1, keepdim=True, dtype=torch.float64) >= top_p
+        low, high = torch.where(holds, middle, low), torch.where(holds, high, middle)
+    return low.view(torch.float32)
 
 
 def _nucleus(probabilities: Tensor, top_p: float, candidates: int) -> tuple[Tensor, Tensor]:

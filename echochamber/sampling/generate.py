@@ -10,40 +10,24 @@ device can record a step and play it back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
+from echochamber.models import device as devices
 from echochamber.models.forward import LanguageModel
-from echochamber.models.olmo_decoder import OlmoDecoder, applies_to
-from echochamber.sampling.draw import draw, uniforms
-from echochamber.sampling.fixed_shapes import FixedShapes
+from echochamber.models.olmo_decoder import Attend, OlmoDecoder, applies_to
+from echochamber.sampling.completions import Completions
+from echochamber.sampling.draw import draw, random_stream, uniforms
+from echochamber.sampling.fixed_shapes import Encoded, FixedShapes
 from echochamber.settings import Sampling
 
 MOST_ROWS = 1024
 CACHE_BYTES = 2**29
 STEPS_BETWEEN_LOOKS = 8
-"""On a GPU: how often the host asks how many rows are alive, which makes it wait for the device."""
-
-
-@dataclass
-class Completions:
-    """Completions of `prompts`, those of one prompt side by side: number p * samples + s is sample s of prompt p."""
-
-    prompts: list[list[int]]
-    completions: list[list[int]]
-    """Token ids, the end token included where it was reached."""
-    logprobs: list[np.ndarray]
-    """Of each completion token, in nats, at the sampling temperature and before top_p: float32, (tokens,)."""
-    entropy: list[float]
-    """Of the distributions that the tokens were drawn from, before top_p, summed over the completion, in nats."""
-    finished: list[bool]
-    """Whether the end token was reached within max_new_tokens."""
+"""On a GPU, where shapes change: how often the host asks how many rows are alive, which makes it wait."""
 
 
 @torch.no_grad()
@@ -79,42 +63,66 @@ def generate(
     was_training = model.model.training
     model.model.eval()
     longest = max(map(len, prompts)) + sampling.max_new_tokens
-    fast = model.full_attention and model.plain_head and applies_to(model.model)
-    decoder = OlmoDecoder(model.model, longest) if fast else None
     by_length = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     waiting = [(number, number * samples + sample) for number in by_length for sample in range(samples)]
-    record = _Record(len(waiting), sampling.max_new_tokens, model.device)
-    max_rows = min(max_rows or rows_at_once(model, longest), len(waiting))
-    generator = None if greedy else generator
-    fixed = None
     if fixed_shapes is None:
         fixed_shapes = model.device.type == "cuda" and model.full_attention
     if fixed_shapes:
-        step = decoder.states if decoder else None
-        fixed = FixedShapes(model, step, record, sampling, eos, generator, max_rows, longest, STEPS_BETWEEN_LOOKS)
-    while waiting:
-        chosen, waiting = waiting[:max_rows], waiting[max_rows:]
-        batch = _encode(model, prompts, chosen, pad)
-        if fixed:
-            fixed.decode(*batch)
-        else:
-            _decode(model, decoder, *batch, sampling, eos, generator, record)
+        rows = min(max_rows or rows_at_once(model, longest), len(waiting))
+        drawn = _in_fixed_shapes(model, prompts, waiting, sampling, greedy, eos, pad, generator, rows, longest)
+    else:
+        max_rows = min(max_rows or rows_at_once(model, longest), len(waiting))
+        fast = model.full_attention and model.plain_head and applies_to(model.model)
+        decoder = OlmoDecoder(model.model, longest) if fast else None
+        record = _Record(len(waiting), sampling.max_new_tokens, model.device)
+        while waiting:
+            chosen, waiting = waiting[:max_rows], waiting[max_rows:]
+            batch = _encode(model, prompts, [number for number, _ in chosen], pad)
+            slots = torch.tensor([slot for _, slot in chosen], device=model.device)
+            _decode(model, decoder, batch, slots, sampling, eos, None if greedy else generator, record)
+        drawn = record.completions(prompts, eos)
     model.model.train(was_training)
-    return record.completions(prompts, eos)
+    return drawn
+
+
+def _in_fixed_shapes(model, prompts, waiting, sampling, greedy, eos, pad, generator, rows, longest) -> Completions:
+    """Every completion draws from a stream of its own: how many are decoded at once changes none."""
+    shapes = FixedShapes.of(model, sampling, (eos,), greedy, rows, longest)
+    number_of = {slot: number for number, slot in waiting}
+    seed = int(torch.randint(2**62, (), generator=generator))
+
+    def uniforms(slot: int) -> Tensor:
+        return torch.rand(sampling.max_new_tokens, dtype=torch.float64, generator=random_stream(seed, slot))
+
+    drawn = shapes.decode(
+        [slot for _, slot in waiting],
+        lambda slots: _encode(model, prompts, [number_of[slot] for slot in slots], pad),
+        uniforms,
+    )
+    ordered = [drawn[slot] for slot in range(len(waiting))]
+    return Completions(
+        prompts=prompts,
+        completions=[one.tokens for one in ordered],
+        logprobs=[one.logprobs for one in ordered],
+        entropy=[one.entropy for one in ordered],
+        finished=[one.tokens[-1] == eos for one in ordered],
+    )
 
 
 def rows_at_once(model: LanguageModel, tokens: int) -> int:
     """How many completions, each with its prompt up to `tokens` long, have a cache that fits into memory.
 
-    On the CPU a fixed amount, so that the same seed draws the same samples on every machine; on a GPU half of what is
-    free.
+    On the CPU a fixed amount, so that the same seed draws the same samples on every machine; on a GPU half of what
+    could still be had, what the allocator keeps for later and what earlier samples were drawn in among it.
     """
     config = model.config
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     size = 2 if model.device.type == "cuda" and torch.is_autocast_enabled("cuda") else 4  # bytes a number
     row = 2 * config.num_hidden_layers * heads * width * tokens * size
-    free = torch.cuda.mem_get_info(model.device)[0] // 2 if model.device.type == "cuda" else CACHE_BYTES
+    free = CACHE_BYTES
+    if model.device.type == "cuda":
+        free = (devices.free_bytes(model.device) + (model.decoding[1].bytes if model.decoding else 0)) // 2
     return max(1, min(MOST_ROWS, free // row))
 
 
@@ -147,26 +155,21 @@ class _Record:
         )
 
 
-def _encode(model, prompts, batch, pad) -> tuple[Tensor, Tensor, Cache, Tensor, Tensor]:
-    """Encode the prompts of `batch`, a list of (number of the prompt, slot in the record), each once.
-
-    Returns:
-        of each prompt, the states of its last token, its padding mask, its keys and values; of each row, the number of
-        its prompt among these, and its slot in the record.
-    """
-    distinct = list(dict.fromkeys(number for number, _ in batch))
+def _encode(model: LanguageModel, prompts: list[list[int]], numbers: list[int], pad: int) -> Encoded:
+    """The prompts of rows, `numbers`, each encoded once."""
+    distinct = list(dict.fromkeys(numbers))
     row_of = {number: row for row, number in enumerate(distinct)}
-    owner = torch.tensor([row_of[number] for number, _ in batch], device=model.device)
-    slots = torch.tensor([slot for _, slot in batch], device=model.device)
+    owner = torch.tensor([row_of[number] for number in numbers], device=model.device)
     cache = _cache(model)
-    states, prompt_mask = model.encode_prompts([prompts[number] for number in distinct], pad, cache)
-    return states, prompt_mask, cache, owner, slots
+    states, mask = model.encode_prompts([prompts[number] for number in distinct], pad, cache)
+    return Encoded(states, mask, cache, owner)
 
 
-def _decode(model, decoder, states, prompt_mask, cache, owner, slots, sampling, eos, generator, record) -> None:
-    """Decode a batch to its end; greedily without a generator."""
-    states, prompt_mask = states[owner], prompt_mask[owner]
-    cache.batch_select_indices(owner)
+def _decode(model, decoder, batch: Encoded, slots, sampling, eos, generator, record) -> None:
+    """Decode a batch to its end, into the `slots` of the record; greedily without a generator."""
+    cache = batch.cache
+    states, prompt_mask = batch.states[batch.owner], batch.mask[batch.owner]
+    cache.batch_select_indices(batch.owner)
     positions = prompt_mask.sum(1)
     mask = _DecodingMask(model, prompt_mask, sampling.max_new_tokens)
     alive = torch.ones(len(slots), dtype=torch.bool, device=model.device)
@@ -195,10 +198,22 @@ def _decode(model, decoder, states, prompt_mask, cache, owner, slots, sampling, 
                 wasted = 0
         step_mask = mask(step + 1)
         if decoder:
-            states = decoder.states(tokens, positions, step_mask, cache)
+            states = decoder.states(tokens, positions, _attending(cache, step_mask))
         else:
             states = model.states(tokens[:, None], step_mask, positions[:, None], cache)[:, -1]
         positions = positions + 1
+
+
+def _attending(cache: Cache, mask: Tensor | None) -> Attend:
+    """Attention to all that the cache has of each row."""
+
+    def attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        keys, values = cache.layers[layer].update(key, value)
+        return F.scaled_dot_product_attention(
+            query, keys, values, attn_mask=mask, enable_gqa=query.shape[1] != key.shape[1]
+        )
+
+    return attend
 
 
 class _DecodingMask:

@@ -6,7 +6,7 @@ from typing import Any
 
 from echochamber.errors import UserError
 from echochamber.models.encoding import encode
-from echochamber.sampling.generate import Completions
+from echochamber.sampling.completions import Completions
 from echochamber.settings import PromptForm
 
 

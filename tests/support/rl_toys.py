@@ -31,7 +31,12 @@ EOS, PAD = 2, 1
 
 
 def tiny_model(
-    architecture: str = "olmo", vocabulary: int = 40, seed: int = 0, sharpness: float = 12.0, dropout: float = 0.0
+    architecture: str = "olmo",
+    vocabulary: int = 40,
+    seed: int = 0,
+    sharpness: float = 12.0,
+    dropout: float = 0.0,
+    width: int = 16,
 ):
     """Random weights large enough for distributions far from uniform; rows end after some 10 tokens.
 
@@ -39,10 +44,10 @@ def tiny_model(
     """
     common = {
         "vocab_size": vocabulary,
-        "hidden_size": 16,
+        "hidden_size": width,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
-        "intermediate_size": 32,
+        "intermediate_size": 2 * width,
         "max_position_embeddings": 128,
         "eos_token_id": EOS,
         "pad_token_id": PAD,

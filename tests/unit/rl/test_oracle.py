@@ -149,14 +149,13 @@ def test_loss_and_gradient_equal_those_of_trl(trl, tmp_path, theirs, ours, tempe
         trainer.policy.model.load_state_dict(call["weights"])
 
         batch = Batch.empty(drawn, CPU)
-        everything = torch.ones(len(order), dtype=torch.bool)
         plan = [Update(list(range(len(order))), micro_batches(list(range(len(order))), batch.lengths.tolist(), 5))]
         batch.advantages = trainer._group_advantages(drawn, batch)
         theirs = given["advantages"][order]
         differing += float((theirs != 0).sum())
         assert torch.allclose(batch.advantages[:, 0], theirs, atol=1e-5)
 
-        trainer._reference_logprobs(drawn, batch, plan, everything)
+        trainer._reference_logprobs(drawn, batch, plan, [])
         longest = batch.mask.shape[1]
         reference = torch.where(batch.mask, given["ref_per_token_logps"][order][:, :longest], 0.0)
         assert torch.allclose(batch.reference, reference, atol=1e-5)

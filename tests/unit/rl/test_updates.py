@@ -2,6 +2,7 @@
 
 import math
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,8 +24,9 @@ from rl_trainers import (
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from echochamber.models.forward import LanguageModel
 from echochamber.rl import rollout
-from echochamber.rl.batch import Batch, Update, updates
+from echochamber.rl.batch import Batch, Update, micro_batches, updates
 
 # --- before the first update -----------------------------------------------------------------------------------------
 
@@ -35,7 +37,7 @@ def test_old_and_new_logprobs_are_bitwise_equal_before_the_first_update(kind, kl
     trainer, drawn = trainer_and_batch(kind=kind, kl=kl)
     batch = Batch.empty(drawn, trainer.device)
     active = torch.ones(len(batch.lengths), dtype=torch.bool)
-    plan = trainer._plan(1, 0, batch, active)
+    plan = trainer._plan(1, 0, active, trainer._split(drawn, batch))
     assert [len(update.rows) for update in plan] == [12, 12]
     trainer._old_logprobs(drawn, batch, plan)
     for update in plan:
@@ -87,15 +89,36 @@ def test_micro_batches_bound_memory_and_change_nothing(kind, reduction):
         assert different <= 0.002 * sum(weight.numel() for weight in other)
 
 
+@pytest.mark.parametrize("kind", ["ppo", "grpo"])
+def test_without_padding_a_step_learns_the_same(monkeypatch, kind):
+    """As a GPU computes it, in micro-batches of so many tokens; the ratio before the first update is exactly 1."""
+    found = []
+    for packs in (False, True):
+        monkeypatch.setattr(LanguageModel, "packs", property(lambda model, packs=packs: packs))
+        trainer, drawn = trainer_and_batch(kind=kind, kl=KL_IN_REWARD)
+        trainer.tokens_at_once = 40
+        tokens = [len(p) + len(c) for p, c in zip(drawn.prompts, drawn.completions, strict=True)]
+        parts = trainer._split(drawn, Batch.empty(drawn, trainer.device))(list(range(12)))
+        assert not packs or all(sum(tokens[row] for row in part) <= 40 + max(tokens) for part in parts)
+        row = trainer.learn(1, drawn)
+        found.append((row, weights_of(trainer)))
+    (one, weights), (other, packed) = found
+    assert other["kl"] == pytest.approx(one["kl"], abs=1e-4)
+    assert other["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-3)
+    different = sum(int(((a - b).abs() > 1e-4).sum()) for a, b in zip(weights, packed, strict=True))
+    assert different <= 0.002 * sum(weight.numel() for weight in packed)
+
+
 def test_which_completions_share_a_mean_is_drawn_from_the_update():
     """Not the samples of one prompt, nor those of like length; an update has the completions of other reductions."""
     plain, mixed = (settings(reduction=reduction, mean_of=4) for reduction in ("token", "micro_batch_mean"))
-    lengths, active = [1 + row % 7 for row in range(24)], [True] * 24
-    one, other = (updates(s, lengths, active, torch.Generator().manual_seed(4)) for s in (plain, mixed))
+    split = partial(micro_batches, lengths=[1 + row % 7 for row in range(24)], size=plain.micro_batch)
+    one, other, again = (
+        updates(s, [True] * 24, torch.Generator().manual_seed(4), split) for s in (plain, mixed, mixed)
+    )
     assert set(other[0].rows) == set(one[0].rows)
     assert other[0].rows != one[0].rows
     assert {row // 4 for row in other[0].rows[:4]} != {other[0].rows[0] // 4}
-    again = updates(mixed, lengths, active, torch.Generator().manual_seed(4))
     assert [update.rows for update in again] == [update.rows for update in other]
     with pytest.raises(ValueError, match="mean_of: found 5, allowed: a divisor of update_batch, 12"):
         settings(reduction="micro_batch_mean", mean_of=5)
@@ -137,7 +160,7 @@ def test_groups_without_information_cost_nothing_and_change_nothing(monkeypatch)
         assert 0 < informative.sum() < 6
         if everything:
             plan = trainer._plan
-            trainer._plan = lambda step, number, batch, active, f=plan: f(step, number, batch, torch.ones_like(active))
+            trainer._plan = lambda step, number, active, split, f=plan: f(step, number, torch.ones_like(active), split)
         counted = []
         original = trainer._logprobs
 
@@ -227,9 +250,8 @@ def test_dr_grpo_divides_by_a_constant_unless_told_otherwise():
 def test_several_passes_over_a_batch():
     trainer, drawn = trainer_and_batch(kind="grpo", kl=KL_IN_LOSS, update_passes=3)
     assert trainer.updates_per_step == 6
-    plans = [
-        trainer._plan(1, number, Batch.empty(drawn, trainer.device), torch.ones(24, dtype=bool)) for number in range(3)
-    ]
+    split = trainer._split(drawn, Batch.empty(drawn, trainer.device))
+    plans = [trainer._plan(1, number, torch.ones(24, dtype=bool), split) for number in range(3)]
     assert [sorted(row for update in plan for row in update.rows) for plan in plans] == [list(range(24))] * 3
     assert len({tuple(plan[0].rows) for plan in plans}) == 3
     row = trainer.learn(1, drawn)

@@ -8,9 +8,10 @@ import rl_toys
 import torch
 from rl_toys import EOS, PAD, plain_logprobs, ragged_prompts, tiny_model
 
-from echochamber.sampling import fixed_shapes
-from echochamber.sampling.draw import uniforms
-from echochamber.sampling.fixed_shapes import Graphs
+from echochamber.models.forward import LanguageModel
+from echochamber.sampling import fixed_shapes, graphs
+from echochamber.sampling.draw import _threshold, draw, draw_in_parts, uniforms
+from echochamber.sampling.graphs import Graphs
 
 CPU = torch.device("cpu")
 ARCHITECTURES = ["olmo", "llama", "gpt_neox"]
@@ -52,18 +53,91 @@ def test_greedy_equals_the_other_way_and_transformers(narrow, architecture, end,
 
 @pytest.mark.parametrize("top_p", [1.0, 0.7])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_samples_equal_those_of_the_other_way_where_no_row_leaves(narrow, architecture, top_p):
-    """Then both draw the same random numbers for the same rows, batch after batch."""
-    model, prompts = tiny_model(architecture), ragged_prompts(6)
-    ways = [sample(model, prompts, fixed=fixed, eos=-1, max_rows=10, top_p=top_p) for fixed in (True, False)]
-    assert_equal(*ways)
+def test_a_completion_is_the_same_whatever_is_decoded_beside_it(narrow, architecture, top_p):
+    """Alone, a few at once with others taking the places of those that are done, or all together."""
+    model, prompts = tiny_model(architecture), ragged_prompts(7)
+    together = sample(model, prompts, top_p=top_p)
+    assert len({len(ids) for ids in together.completions}) > 4
+    for rows in (1, 3, 8):
+        assert_equal(sample(model, prompts, top_p=top_p, max_rows=rows), together)
 
 
-def test_one_row_alone_draws_what_it_draws_the_other_way(narrow):
-    model = tiny_model()
-    for seed, prompt in enumerate(ragged_prompts(12)):
-        ways = [sample(model, [prompt], fixed=fixed, samples=1, seed=seed) for fixed in (True, False)]
-        assert_equal(*ways)
+def test_rows_that_are_done_are_replaced(narrow, monkeypatch):
+    """28 completions in 4 rows: batch after batch would take as many steps as the longest of each batch has."""
+    steps = 0
+    run = Graphs.run
+
+    def counted(self, shape, step):
+        nonlocal steps
+        steps += 1
+        run(self, shape, step)
+
+    monkeypatch.setattr(Graphs, "run", counted)
+    monkeypatch.setattr(fixed_shapes, "STEPS_BETWEEN_LOOKS", 1)
+    drawn = sample(tiny_model(), ragged_prompts(7), max_rows=4)
+    lengths = [len(ids) for ids in drawn.completions]
+    batches = sum(max(lengths[begin : begin + 4]) for begin in range(0, 28, 4))
+    assert -(-sum(lengths) // 4) <= steps < batches
+    assert steps <= -(-sum(lengths) // 4) + max(lengths)  # a list schedule: no row is empty while one waits
+
+
+def test_memory_is_kept_from_one_call_to_the_next_and_weights_are_not(narrow):
+    prompts, model = ragged_prompts(5), LanguageModel(tiny_model())
+    first = sample(model, prompts)
+    kept = model.decoding[1]
+    with torch.no_grad():
+        for weight in model.model.parameters():
+            weight.mul_(1.3)
+    again = sample(model, prompts)
+    assert model.decoding[1] is kept
+    assert again.completions != first.completions
+    assert_equal(again, sample(LanguageModel(model.model), prompts))
+    sample(model, prompts, max_new_tokens=40)
+    assert model.decoding[1] is not kept
+
+
+def test_it_draws_what_the_cumulated_probabilities_say():
+    """The token by `draw` for the same number, whatever the size of the vocabulary and however flat the rows."""
+    generator = torch.Generator().manual_seed(0)
+    for vocabulary, sharpness in itertools.product((5, 128, 129, 1000), (0.0, 1.0, 20.0)):
+        logits = sharpness * torch.randn(300, vocabulary, generator=generator)
+        uniform = torch.rand(300, 1, dtype=torch.float64, generator=generator)
+        uniform[:2, 0] = torch.tensor([0.0, 1 - 2**-20])
+        for numbers in (uniform, None):
+            parts = draw_in_parts(logits, top_p=1.0, uniform=numbers)
+            whole = draw(logits, top_p=1.0, uniform=numbers)
+            assert torch.equal(parts[0], whole[0])
+            assert torch.allclose(parts[1], whole[1], atol=1e-5)
+            assert torch.allclose(parts[2], whole[2], atol=1e-4)
+
+
+def test_the_last_number_finds_a_token_that_has_a_probability():
+    """Rounding may add up to less than one: never a token that is ruled out, nor one beyond the vocabulary."""
+    logits = torch.full((200, 131), -torch.inf)
+    logits[:, :130] = torch.randn(200, 130, generator=torch.Generator().manual_seed(2))
+    logits[100:, 2:] = -torch.inf
+    tokens, logprobs, _ = draw_in_parts(logits, top_p=1.0, uniform=torch.full((200, 1), 1 - 2**-53).double())
+    assert torch.isfinite(logprobs).all()
+    assert (tokens[:100] == 129).all()
+    assert (tokens[100:] == 1).all()
+
+
+def test_the_nucleus_is_that_of_a_sort():
+    """Tokens ruled out (minus infinity) among them."""
+    generator = torch.Generator().manual_seed(1)
+    logits = 3 * torch.randn(50, 300, generator=generator)
+    logits[:, ::7] = -torch.inf
+    probabilities = logits.softmax(-1)
+    ordered = probabilities.sort(-1, descending=True).values
+    for top_p in (0.1, 0.5, 0.95, 0.999):
+        first = (ordered.double().cumsum(-1) >= top_p).int().argmax(-1)
+        assert torch.equal(_threshold(probabilities, top_p)[:, 0], ordered.gather(1, first[:, None])[:, 0])
+        allowed = probabilities >= ordered.gather(1, first[:, None])
+        for _ in range(20):
+            uniform = torch.rand(50, 1, dtype=torch.float64, generator=generator)
+            tokens, logprobs, _ = draw_in_parts(logits, top_p=top_p, uniform=uniform)
+            assert allowed.gather(1, tokens[:, None]).all()
+            assert torch.allclose(logprobs, logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.7])
@@ -146,7 +220,7 @@ def test_a_step_looks_at_nothing_that_the_host_would_have_to_wait_for(monkeypatc
         sample(tiny_model(architecture), ragged_prompts(4), greedy=greedy, top_p=top_p)
     assert steps > 100
     assert "aten::argmax" in seen
-    assert "aten::sort" in seen or "aten::topk" in seen
+    assert "aten::searchsorted" in seen
     assert not seen & forbidden
 
 
@@ -183,7 +257,7 @@ def test_recorded_or_not_the_completions_are_the_same(narrow, monkeypatch, caplo
 
     monkeypatch.setattr(Graphs, "__init__", possible)
     monkeypatch.setattr(Graphs, "_record", lambda self, step: recordings.record(step))
-    fixed_shapes.warn_once.cache_clear()
+    graphs.warn_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         found = [sample(model, prompts, max_rows=20) for _ in range(2)]
     for drawn in found:
@@ -209,3 +283,21 @@ def test_on_a_gpu_recorded_steps_give_what_unrecorded_ones_give(monkeypatch, cap
     assert not caplog.records
     monkeypatch.setattr(Graphs, "_record", lambda self, step: (_ for _ in ()).throw(RuntimeError("not wanted")))
     assert_equal(recorded, sample(model, prompts, top_p=top_p))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: none here")
+def test_on_a_gpu_attention_that_is_told_lengths_agrees_with_a_mask(monkeypatch):
+    """In bf16, greedily, up to the first token that rounding turns."""
+    model, prompts = tiny_model(width=64, sharpness=4.0).to("cuda"), ragged_prompts(9)
+    with torch.autocast("cuda", dtype=torch.bfloat16):
+        told = sample(LanguageModel(model), prompts, greedy=True, samples=1)
+        monkeypatch.setattr(fixed_shapes, "available", lambda *_: False)
+        masked = sample(LanguageModel(model), prompts, greedy=True, samples=1)
+    compared = 0
+    for ids, others, a, b in zip(told.completions, masked.completions, told.logprobs, masked.logprobs, strict=True):
+        for token, twin, x, y in zip(ids, others, a, b, strict=False):
+            if token != twin:
+                break
+            assert x == pytest.approx(y, abs=0.1)
+            compared += 1
+    assert compared > 60
