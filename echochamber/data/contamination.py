@@ -17,14 +17,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
-import pandas as pd
 
 from echochamber.corpora.documents import BadRow, Document, Question, flaw
 from echochamber.corpora.sources import read_questions
 from echochamber.stats.columns import Column, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LONG, SHORT = 13, 8
 """Words in a row."""
@@ -193,6 +195,8 @@ def table(scans: dict[str, list[Stretch]], ngrams: Index) -> pd.DataFrame:
     Returns:
         The table `CONTAMINATION`. `ngram` 0 counts the questions that are too short to be looked for.
     """
+    import pandas as pd  # here: a shard of a corpus is tokenised without it
+
     asked = Counter((question.question_set, question.split, question.ngram) for question in ngrams.questions)
     rows = []
     for source, stretches in sorted(scans.items()):

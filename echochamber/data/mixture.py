@@ -10,16 +10,18 @@ import json
 from bisect import bisect_left, insort
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from echochamber.data import shards
 from echochamber.data.permutation import Permutation
 from echochamber.data.shards import Corpus
 from echochamber.errors import UserError
 from echochamber.stats.columns import Column, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IGNORED = -100
 """Label of a token that gives no loss."""
@@ -72,6 +74,8 @@ def table(manifests: dict[str, Path]) -> pd.DataFrame:
     Args:
         manifests: mixture -> its manifest.
     """
+    import pandas as pd  # here: pretraining reads mixtures too
+
     rows = []
     for name, path in manifests.items():
         mixture = json.loads(path.read_text(encoding="utf-8"))
@@ -84,6 +88,8 @@ def table(manifests: dict[str, Path]) -> pd.DataFrame:
 
 def scaled(mixtures: pd.DataFrame, factors: Mapping[str, float]) -> pd.DataFrame:
     """The table `MIXTURES` if some sources had so many times the documents and tokens; only mixtures that hold one."""
+    import pandas as pd
+
     parts = []
     for _, rows in mixtures.groupby("mixture", sort=False):
         rows = rows.assign(documents=rows["documents"].astype(float), tokens=rows["tokens"].astype(float))

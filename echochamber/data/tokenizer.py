@@ -6,15 +6,18 @@ import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from echochamber.corpora import hub
 from echochamber.errors import UserError
 from echochamber.jobs import downloads
 from echochamber.models.imported import TOKENIZER
 from echochamber.settings import HubTokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 UNKNOWN, PAD, END = "<unk>", "<pad>", "</s>"
 """Ids 0, 1, 2, as in the paper's configuration (Llama-2's end token is 2, OLMo's padding 1)."""
@@ -29,6 +32,8 @@ def train_bpe(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     Args:
         vocabulary: upper limit on the number of tokens, the special ones and the 256 bytes included.
     """
+    from transformers import PreTrainedTokenizerFast
+
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -48,6 +53,8 @@ def train_bpe(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """A tokenizer from a folder, its own or a checkpoint's."""
+    from transformers import AutoTokenizer  # it imports torch, which training a tokenizer needs none of
+
     return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
@@ -63,6 +70,8 @@ def ready(settings: HubTokenizer, data: str) -> tuple[PreTrainedTokenizerBase, l
     Raises:
         UserError: it is not there (in full), or has another vocabulary or end token than the settings say.
     """
+    from transformers import AutoTokenizer
+
     name_or_path = next((p for p in (settings.path, f"{data}/{settings.path}") if Path(p).is_dir()), settings.path)
     if Path(name_or_path).is_dir():
         downloads.refuse_lacking("tokenizer.path", Path(name_or_path), TOKENIZER)
@@ -94,6 +103,8 @@ def without_added(tokenizer: PreTrainedTokenizerBase, vocabulary: int) -> tuple[
 
     Models of `vocabulary` tokens have no rows for them. The pieces of the tokenizer itself stay, whatever their ids.
     """
+    from transformers import PreTrainedTokenizerFast
+
     pieces = json.loads(tokenizer.backend_tokenizer.to_str())
     beyond = {token["id"]: token["content"] for token in pieces["added_tokens"] if token["id"] >= vocabulary}
     pieces["added_tokens"] = [token for token in pieces["added_tokens"] if token["id"] not in beyond]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
-import pandas as pd
-from matplotlib.figure import Figure
-
-from echochamber.analysis.studies import StudyView
-from echochamber.figures import style
-from echochamber.grid.expansion import Grid
 from echochamber.jobs.files import write_aside, write_csv, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from echochamber.grid.expansion import Grid
+
+DOTS_PER_INCH = 160
+"""Of the PNG files."""
 
 
 def draw(grid: Grid, study: str, kind: str, tables: Mapping[str, pd.DataFrame]) -> tuple[Figure, str, pd.DataFrame]:
@@ -22,6 +25,11 @@ def draw(grid: Grid, study: str, kind: str, tables: Mapping[str, pd.DataFrame]) 
     kind: one of `echochamber.settings.FIGURES`, each a module of this package. tables: as `analysis.tables.tables.read`
     gives them. Raises ValueError, in one line, if the study has nothing that such a figure shows.
     """
+    import matplotlib  # here: the report page shows figures and draws none
+
+    from echochamber.analysis.studies import StudyView
+    from echochamber.figures import style
+
     view = StudyView(grid, study, tables)
     if view.runs.empty:
         raise ValueError(f"studies.{study}.figures: found {kind}, which shows RL runs, and the study has none")
@@ -31,6 +39,10 @@ def draw(grid: Grid, study: str, kind: str, tables: Mapping[str, pd.DataFrame]) 
 
 def save(figure: Figure, caption: str, data: pd.DataFrame, stem: Path) -> None:
     """Write stem.pdf, stem.png, stem.csv and stem.caption.txt, without a date in them."""
+    import matplotlib
+
+    from echochamber.figures import style
+
     with matplotlib.rc_context(style.RC):
         for kind, metadata in ((".pdf", {"CreationDate": None}), (".png", {"Software": None})):
             path = stem.with_name(stem.name + kind)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from echochamber.figures import DOTS_PER_INCH
 from echochamber.formats import BY_LABEL
 
 FORMAT_COLOURS = {name: form.colour for name, form in BY_LABEL.items()}
@@ -45,7 +46,7 @@ RC = {
     "lines.linewidth": 1.4,
     "lines.markersize": 3.6,
     "pdf.fonttype": 42,
-    "savefig.dpi": 160,
+    "savefig.dpi": DOTS_PER_INCH,
     "svg.hashsalt": "echochamber",
 }
 

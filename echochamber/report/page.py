@@ -14,7 +14,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from echochamber.analysis.claims.thresholds import thresholds, thresholds_sha256
-from echochamber.figures.style import RC
+from echochamber.figures import DOTS_PER_INCH
 from echochamber.formats import DEFAULT_RULE, FORMATS
 from echochamber.grid import registration
 from echochamber.grid.expansion import Grid, dump
@@ -193,7 +193,7 @@ def _study(grid: Grid, name: str) -> dict:
 def width(path: Path) -> int:
     """Width in CSS pixels at which a PNG file's text has the size of a caption: 105 pixels for an inch."""
     pixels = int.from_bytes(path.read_bytes()[16:20], "big")  # the header's first number
-    return round(105 * pixels / RC["savefig.dpi"])
+    return round(105 * pixels / DOTS_PER_INCH)
 
 
 def data_uri(path: Path) -> str:

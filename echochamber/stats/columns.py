@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["text", "integer", "count", "number", "boolean", "numbers"]
 """`integer` may be empty, `count` never is; `numbers` is a list of them, in Parquet alone."""
@@ -79,6 +80,8 @@ class Table:
         Raises:
             ValueError: its columns are not the declared ones.
         """
+        import pandas as pd  # here: most jobs declare tables and read none
+
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
         else:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import brentq
+import scipy
 
 STEPS = 200
 TOLERANCE = 1e-9
@@ -80,13 +79,13 @@ def one_sided(x: np.ndarray, y: np.ndarray, index: int, value: float) -> tuple[f
     full_fit = fit(x, y)
     ratio = max(0.0, 2 * (full_fit.likelihood - fit(x, y, {index: value}).likelihood))
     root = np.sign(full_fit.coefficients[index] - value) * np.sqrt(ratio)
-    return float(stats.norm.sf(root)), float(stats.norm.cdf(root))
+    return float(scipy.stats.norm.sf(root)), float(scipy.stats.norm.cdf(root))
 
 
 def profile_interval(x: np.ndarray, y: np.ndarray, index: int, level: float = 0.95) -> tuple[float, float]:
     """Ends where the profile of the penalised likelihood falls by half the quantile of chi-squared with one degree."""
     full_fit = fit(x, y)
-    estimate, drop = float(full_fit.coefficients[index]), stats.chi2.ppf(level, 1) / 2
+    estimate, drop = float(full_fit.coefficients[index]), scipy.stats.chi2.ppf(level, 1) / 2
 
     def below(value: float) -> float:
         return fit(x, y, {index: value}).likelihood - full_fit.likelihood + drop
@@ -98,5 +97,5 @@ def profile_interval(x: np.ndarray, y: np.ndarray, index: int, level: float = 0.
             width *= 2
         far = estimate + direction * width
         low, high = sorted((estimate, far))
-        ends.append(direction * np.inf if width >= FAR else float(brentq(below, low, high, xtol=1e-6)))
+        ends.append(direction * np.inf if width >= FAR else float(scipy.optimize.brentq(below, low, high, xtol=1e-6)))
     return ends[0], ends[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binom
+import scipy
 
 from echochamber.analysis.claims.claim import Claim, Finding, Where, between_models, end, settled
 from echochamber.analysis.claims.verdicts import Exact, Part
@@ -51,7 +51,7 @@ def _test(view: StudyView, group: list[Condition], rules: dict) -> Exact:
     return Exact(
         clopper_pearson(int(differ.sum()), pairs, rules["level"]),
         p_holds=independence(by_scale) / 2,  # a test without direction
-        p_fails=float(binom.sf(most_wins - 1, len(runs), 1 - 1 / len(group))),
+        p_fails=float(scipy.stats.binom.sf(most_wins - 1, len(runs), 1 - 1 / len(group))),
         replicates=pairs,
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from echochamber.analysis.tables import power
 from echochamber.stats.intervals import Interval, Spread, clopper_pearson, crossed_spread, holm, spread, t_interval
@@ -136,7 +136,7 @@ def _tails(values: np.ndarray, bound: float, winner: bool) -> tuple[float, float
     n = len(values)
     if winner:
         k = round(float(values.sum()))
-        return float(stats.binom.sf(k - 1, n, bound)), float(stats.binom.cdf(k, n, bound))
+        return float(scipy.stats.binom.sf(k - 1, n, bound)), float(scipy.stats.binom.cdf(k, n, bound))
     if n < 2:
         return 0.5, 0.5
     of = crossed_spread(values) if values.ndim == 2 else spread(values)
@@ -146,7 +146,7 @@ def _tails(values: np.ndarray, bound: float, winner: bool) -> tuple[float, float
             return 0.5, 0.5
         agree = 0.5**n
         return (agree, 1 - agree) if distance > 0 else (1 - agree, agree)
-    above = float(stats.t.sf(distance / of.error, of.df))
+    above = float(scipy.stats.t.sf(distance / of.error, of.df))
     return above, 1 - above
 
 

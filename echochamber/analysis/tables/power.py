@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.optimize import brentq
+import scipy
 
 from echochamber.formats import DEFAULT_RULE
 from echochamber.grid.expansion import Grid
@@ -49,8 +48,8 @@ def over_replicates(spread: float, n: int, level: float = 0.95, power: float = P
         return float("nan")
     if spread == 0:
         return 0.0
-    critical = stats.t.ppf(0.5 + level / 2, n - 1)
-    shift = brentq(lambda nc: stats.nct.sf(critical, n - 1, nc) - power, 0.0, 50.0 + 2 * critical)
+    critical = scipy.stats.t.ppf(0.5 + level / 2, n - 1)
+    shift = scipy.optimize.brentq(lambda nc: scipy.stats.nct.sf(critical, n - 1, nc) - power, 0.0, 50.0 + 2 * critical)
     return float(shift * spread / np.sqrt(n))
 
 
@@ -59,7 +58,7 @@ def over_questions(n_questions: int, variance: float = INDEPENDENT, level: float
 
     variance: of a question's difference; 1/2 for single greedy answers that have nothing in common.
     """
-    z = stats.norm.ppf(0.5 + level / 2) + stats.norm.ppf(power)
+    z = scipy.stats.norm.ppf(0.5 + level / 2) + scipy.stats.norm.ppf(power)
     return float(z * np.sqrt(variance / n_questions))
 
 
@@ -71,7 +70,7 @@ def wins(n: int, chance: float = 0.5, needed: int = 6, level: float = 0.95, powe
     enough = [k for k in range(n + 1) if clopper_pearson(k, n, level).low > chance]
     if n < needed or not enough:
         return float("inf")
-    return float(brentq(lambda p: stats.binom.sf(enough[0] - 1, n, p) - power, chance, 1.0))
+    return float(scipy.optimize.brentq(lambda p: scipy.stats.binom.sf(enough[0] - 1, n, p) - power, chance, 1.0))
 
 
 def table(grid: Grid, gains: pd.DataFrame, rules: dict) -> pd.DataFrame:
@@ -92,7 +91,7 @@ def table(grid: Grid, gains: pd.DataFrame, rules: dict) -> pd.DataFrame:
             here = gains[gains["question_set"] == benchmark]
             runs = here[here["id"].isin(ids)]
             questions = int(runs["n_questions"].max())
-            error = float(((runs["high"] - runs["low"]) / (2 * stats.norm.ppf(0.975))).mean())
+            error = float(((runs["high"] - runs["low"]) / (2 * scipy.stats.norm.ppf(0.975))).mean())
             spread, source = _between(here), "replicates"
             if not np.isfinite(spread):
                 spread, source = error, "questions"

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.integrate import solve_ivp
+import scipy
 
 Kind = Literal["natural", "softmax"]
 KINDS: tuple[Kind, ...] = ("natural", "softmax")
@@ -88,7 +88,7 @@ def trajectory(field: Field, base: np.ndarray, accuracies: np.ndarray, times: np
     def slope(_: float, flat: np.ndarray) -> np.ndarray:
         return field.velocity(moved(flat), accuracies, base).ravel()
 
-    solution = solve_ivp(
+    solution = scipy.integrate.solve_ivp(
         slope, (0.0, float(times[-1])), np.where(support, start, 0.0).ravel(), t_eval=times, rtol=1e-6, atol=1e-9
     )
     if not solution.success:

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.optimize import brentq
+import scipy
 
 from echochamber.analysis.theory.dynamics import effective_population, neutral_spread
 from echochamber.analysis.theory.trajectories import Case
@@ -30,7 +29,7 @@ COLUMNS = (
 )
 COUNTED = 50
 """A twin's share is compared where base model and run wrote this many completions in the format."""
-Z = float(stats.norm.ppf(0.975))
+Z = float(scipy.special.ndtri(0.975))
 
 
 def of_twins(styles: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +102,7 @@ def ratio(change: np.ndarray, sampling: np.ndarray, predicted: np.ndarray) -> tu
         top = 1.0
         while excess(top) > 0:
             top *= 10
-        return float(brentq(excess, 0.0, top))
+        return float(scipy.optimize.brentq(excess, 0.0, top))
 
     n = len(change)
-    return solve(n), solve(float(stats.chi2.ppf(0.975, n))), solve(float(stats.chi2.ppf(0.025, n)))
+    return solve(n), solve(float(scipy.stats.chi2.ppf(0.975, n))), solve(float(scipy.stats.chi2.ppf(0.025, n)))

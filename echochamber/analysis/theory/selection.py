@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+import scipy
 
 from echochamber.analysis.claims.thresholds import thresholds
 from echochamber.analysis.rl_prompts import Rollouts, Start
@@ -95,6 +95,6 @@ def summary(table: pd.DataFrame) -> list[dict]:
         rows.append(
             {"predictor": name, "hits": int(runs["hit"].sum()), "n_runs": len(runs), "n_models": len(hits)}
             | {"estimate": estimate, "low": low, "high": high, "better": better, "worse": worse}
-            | {"p_value": float(binomtest(better, better + worse).pvalue) if better + worse else 1.0}
+            | {"p_value": float(scipy.stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0}
         )
     return rows
