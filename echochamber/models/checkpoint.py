@@ -23,19 +23,19 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pandas as pd
 import torch
 
 from echochamber.jobs import files
+from echochamber.models import saving
 
 log = logging.getLogger(__name__)
-
-SECONDS_BETWEEN_SAVES = float(os.environ.get("ECHO_SECONDS_BETWEEN_SAVES", "60"))
-"""How often a trainer saves what it resumes from. When it saves changes no result."""
-
 
 SECONDS_BETWEEN_TABLES = 5.0
 """How often metrics.csv in the state folder is written at most, but for saves and the end."""
@@ -95,24 +95,68 @@ class TrainingState:
         self.folder = folder
         self.progress = folder / PROGRESS
         self.last_table = -math.inf
+        self.pace = saving.Pace()
+        self.writer = ThreadPoolExecutor(1, "save")
+        self.writing: Future[None] | None = None
+        self.superseded = Event()
         start_afresh_unless_same(folder, spec)
 
-    def save(self, state: dict[str, Any]) -> None:
+    def due(self) -> bool:
+        """Whether it is time to save: not while a save goes on.
+
+        Raises:
+            OSError: the one that went on beside the last steps has failed.
+        """
+        if self.writing:
+            if not self.writing.done():
+                return False
+            writing, self.writing = self.writing, None
+            writing.result()
+        return self.pace.due()
+
+    def save(self, state: dict[str, Any], *, beside: bool = False, copied: bool = False) -> None:
         """Write tensors and plain values; the last one saved becomes `previous`. Atomic at every step.
 
-        A kill leaves `latest` as it was, or `previous` alone, or the new `latest`: each can be resumed from.
+        A kill leaves `latest` as it was, or `previous` alone, or the new `latest`: each can be resumed from. A save
+        that still goes on is given up for this one.
+
+        Args:
+            beside: the steps that follow need not wait, where the last save was long and the host has memory for a
+                copy. `due` tells of its errors.
+            copied: no later step changes the tensors.
         """
+        self._give_up()
+        beside = beside and self.pace.took >= saving.BESIDE_FROM
+        if beside and not copied:
+            beside = saving.host_bytes_free() > 1.25 * saving.tensor_bytes(state)
+            state = saving.snapshot(state) if beside else state
+        if beside:
+            self.superseded.clear()
+            self.writing = self.writer.submit(self._write, state, self.superseded.is_set)
+        else:
+            self._write(state)
+
+    def _give_up(self) -> None:
+        """Let a save that still goes on end where it is. One that has failed is made up for by the next."""
+        self.superseded.set()
+        if self.writing:
+            error, self.writing = self.writing.exception(), None
+            if error and not isinstance(error, saving.Cancelled):
+                log.warning("the last save failed: %s", error)
+
+    def _write(self, state: dict[str, Any], cancelled: Callable[[], bool] = lambda: False) -> None:
+        started = time.monotonic()
         latest, previous, aside = (self.folder / name for name in ("latest", "previous", "next.part"))
         files.remove(aside)
         aside.mkdir(parents=True)
-        torch.save(state, aside / "state.pt")
-        (aside / "sha256").write_text(_sha256(aside / "state.pt"), encoding="utf-8")
+        saving.write(state, aside, cancelled)
         files.sync(aside)
         if latest.exists():
             files.remove(previous)
             os.replace(latest, previous)
         os.replace(aside, latest)
         files.sync_entry(self.folder)
+        self.pace.saved(time.monotonic() - started)
 
     def load(self) -> dict[str, Any] | None:
         """The newest whole state, or None if there is none. A damaged one is passed over, and the log says so."""

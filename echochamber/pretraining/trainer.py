@@ -25,7 +25,7 @@ from echochamber.errors import Interrupted, UserError
 from echochamber.jobs.job import Progress
 from echochamber.models import device as devices
 from echochamber.models.architecture import build, training_flops_per_token
-from echochamber.models.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
+from echochamber.models.checkpoint import TrainingState
 from echochamber.models.learning_rate import warmup_cosine
 from echochamber.models.parallel import Processes, Shared
 from echochamber.pretraining import loader
@@ -114,10 +114,11 @@ def train(
         rows = Rows.of(batches.batch(number, share))
         return rows.each(lambda tensor: tensor.contiguous().pin_memory()) if device.type == "cuda" else rows
 
-    def save(step: int) -> None:
+    def save(step: int, last: bool) -> None:
         training_state = shared.state(optimizer)
         if processes.first:
-            state.save({"step": step, "log": asdict(log)} | training_state)
+            copied = device.type != "cpu"  # what `state` gives lies on the host
+            state.save({"step": step, "log": asdict(log)} | training_state, beside=not last, copied=copied)
             state.show(log.metrics, now=True)
         processes.agree(None)  # that it is saved: torchrun ends all processes soon after the first one that ends
 
@@ -130,7 +131,7 @@ def train(
         state.show(log.metrics, now=True)
     progress = Progress(total, "step", first, file=state.progress if processes.first else None)
     watch = Watch(log, processes)
-    last_save, last_saved_step = time.monotonic(), first
+    last_saved_step = first
     for step, rows in enumerate(loader.ahead(make, range(first, total)), first + 1):
         factor = warmup_cosine(step - 1, total, warmup=settings.warmup_steps, final=settings.final_learning_rate)
         for group in optimizer.param_groups:
@@ -139,7 +140,7 @@ def train(
         watch.add(loss, tokens)
         row = step % settings.log_every == 0 or step == total
         kept = step in settings.checkpoints or step == total
-        stopping, due = processes.any(stop(), processes.first and time.monotonic() - last_save > SECONDS_BETWEEN_SAVES)
+        stopping, due = processes.any(stop(), processes.first and state.due())
         if not (row or kept or stopping or due):
             continue
         watch.look(step, last_saved_step)
@@ -157,8 +158,8 @@ def train(
         if kept:
             keep(step)
         if stopping or due:
-            save(step)
-            last_save, last_saved_step = time.monotonic(), step
+            save(step, stopping)
+            last_saved_step = step
         if stopping:
             raise Interrupted(f"step {step} of {total}")
         watch.resume()

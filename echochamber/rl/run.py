@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from echochamber.algorithms import PostTraining
 from echochamber.errors import Interrupted, UserError
-from echochamber.models.checkpoint import SECONDS_BETWEEN_SAVES, TrainingState
+from echochamber.models.checkpoint import TrainingState
 from echochamber.rl import audit
 from echochamber.rl.columns import METRICS, TIMINGS
 from echochamber.verify import counters, restore_counters
@@ -39,7 +38,7 @@ class Run:
             trainer.load_state_dict(saved["trainer"])
             self.metrics, self.timings = saved["metrics"], saved["timings"]
             restore_counters(saved["verifier"])
-        self.last_save, self.saved_step = time.monotonic(), self.step
+        self.saved_step = self.step
         state.show(self.metrics, now=True)
 
     @property
@@ -64,11 +63,12 @@ class Run:
             Interrupted: `stop()` turned true; everything is saved.
         """
         stopping = self.stop()
-        if stopping or time.monotonic() - self.last_save > SECONDS_BETWEEN_SAVES:
+        if stopping or self.state.due():
             rows = {"metrics": self.metrics, "timings": self.timings}
-            self.state.save({"trainer": self.trainer.state_dict(), "verifier": counters()} | rows)
+            saved = {"trainer": self.trainer.state_dict(), "verifier": counters()} | rows
+            self.state.save(saved, beside=not stopping)
             self.state.show(self.metrics, now=True)
-            self.last_save, self.saved_step = time.monotonic(), self.step
+            self.saved_step = self.step
         if stopping:
             raise Interrupted(where)
 

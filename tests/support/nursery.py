@@ -158,9 +158,10 @@ def _die_inside(checkpoint, files, torch, *, write: int, at: str) -> None:
     def dying_save(state, path, *more):
         nonlocal count
         save(state, path, *more)
-        count += at != "kept" and Path(path).name == "state.pt"
+        count += at != "kept" and path.name.endswith("state.pt")
         if count == write and at == "half":
-            os.truncate(path, os.path.getsize(path) // 2)
+            path.flush()
+            os.truncate(path.name, os.path.getsize(path.name) // 2)
             die()
 
     def dying_replace(source, target):

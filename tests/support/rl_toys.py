@@ -23,6 +23,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from echochamber.models import saving
 from echochamber.sampling.generate import generate
 from echochamber.settings import Sampling
 from echochamber.verify.verdict import Verdict
@@ -152,7 +153,10 @@ class MemoryState:
     def load(self):
         return self.saved
 
-    def save(self, state):
+    def due(self):
+        return saving.SECONDS_BETWEEN_SAVES == 0
+
+    def save(self, state, *, beside=False):
         buffer = io.BytesIO()
         torch.save(state, buffer)
         buffer.seek(0)

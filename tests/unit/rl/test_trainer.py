@@ -26,6 +26,7 @@ from echochamber.algorithms import losses
 from echochamber.errors import Interrupted, UserError
 from echochamber.formats import FORMATS
 from echochamber.jobs import files
+from echochamber.models import saving
 from echochamber.rl import rollout
 from echochamber.rl import run as frame
 
@@ -240,7 +241,7 @@ def test_a_critic_that_blows_up_is_stopped_in_the_step_that_does_it(monkeypatch)
         return sound(*args, **kwargs) * (math.nan if next(calls) == 7 else 1.0)
 
     monkeypatch.setattr(losses, "value_loss", broken)
-    monkeypatch.setattr(frame, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 0)
     state = MemoryState()
     with pytest.raises(UserError, match=r"^step 2: found gradient norm [0-9.]+, nan of the critic and KL ") as raised:
         run(kind="ppo", kl=KL_IN_REWARD, passes=3, state=state)
