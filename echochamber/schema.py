@@ -13,6 +13,7 @@ from echochamber.errors import shortened
 NAME = r"^[A-Za-z0-9][A-Za-z0-9+._-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
+GpuShare = Annotated[float, Field(ge=0.01, le=1)]
 Seed = Annotated[int, Field(ge=0)]
 RandomNumbers = Literal["independent", "common"]
 """Whether what a job draws is told apart by all that the job is, or by its seed alone."""

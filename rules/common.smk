@@ -51,9 +51,13 @@ if workflow.is_main_process:
             stale.unlink(missing_ok=True)
 
 # On this machine no more jobs that want a GPU than there are GPUs, unless --resources gpu=N says so; without GPUs all run.
-if workflow.is_main_process and workflow.resource_settings.nodes is None and "gpu" not in workflow.global_resources:
-    if here := len(gpus.visible()):
-        workflow.register_resource("gpu", here)
+# Jobs that share one count by their hundredths of it, which Snakemake's whole numbers can say.
+HERE = workflow.is_main_process and workflow.resource_settings.nodes is None
+if HERE:
+    if "gpu" not in workflow.global_resources and gpus.visible():
+        workflow.register_resource("gpu", len(gpus.visible()))
+    if "gpu" in workflow.global_resources and "gpu_percent" not in workflow.global_resources:
+        workflow.register_resource("gpu_percent", 100 * workflow.global_resources["gpu"].value)
 
 # A rule's command is `job SCRIPT --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
 # notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads. In a cluster's

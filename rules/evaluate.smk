@@ -16,7 +16,9 @@ rule evaluate:
     resources:
         mem_mb=memory(evaluate_cost),
         runtime=minutes(evaluate_cost),
-        gpu=GRID.gpus(),
+        gpu=gpu(evaluate_percent),
+        gpu_percent=evaluate_percent,
+        gres=shards(evaluate_percent),
     params:
         spec=evaluate_spec,
         out=subpath(output.samples, parent=True),
@@ -24,7 +26,8 @@ rule evaluate:
     message:
         "Evaluating {wildcards.id} on {wildcards.benchmark}"
     shell:
-        "job evaluate_checkpoints --spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"
+        "ECHO_GPU_PERCENT={resources.gpu_percent} job evaluate_checkpoints "
+        "--spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"
 
 
 rule probe:
@@ -42,7 +45,9 @@ rule probe:
     resources:
         mem_mb=memory(probe_cost),
         runtime=minutes(probe_cost),
-        gpu=GRID.gpus(),
+        gpu=gpu(probe_percent),
+        gpu_percent=probe_percent,
+        gres=shards(probe_percent),
     params:
         spec=probe_spec,
         out=subpath(output.samples, parent=True),
@@ -50,4 +55,5 @@ rule probe:
     message:
         "Sampling the base model {wildcards.probe} on the RL prompts"
     shell:
-        "job evaluate_checkpoints --spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"
+        "ECHO_GPU_PERCENT={resources.gpu_percent} job evaluate_checkpoints "
+        "--spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"

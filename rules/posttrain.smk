@@ -19,7 +19,9 @@ rule posttrain:
     resources:
         mem_mb=memory(posttrain_cost),
         runtime=minutes(posttrain_cost),
-        gpu=GRID.gpus(),
+        gpu=gpu(posttrain_percent),
+        gpu_percent=posttrain_percent,
+        gres=shards(posttrain_percent),
     params:
         spec=posttrain_spec,
         out=subpath(output.metrics, parent=True),
@@ -27,4 +29,5 @@ rule posttrain:
     message:
         "Post-training {wildcards.run}"
     shell:
-        "job posttrain --spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"
+        "ECHO_GPU_PERCENT={resources.gpu_percent} job posttrain "
+        "--spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"

@@ -21,6 +21,8 @@ rule pretrain:
         mem_mb=memory(pretrain_cost),
         runtime=minutes(pretrain_cost),
         gpu=pretrain_gpus,
+        gpu_percent=pretrain_percent,
+        gres=shards(pretrain_percent),
         machines=pretrain_nodes,
         # To the Slurm plugin: one task on each of so many nodes, started by launch.py and not by the plugin.
         nodes=on_several_nodes("nodes"),
@@ -34,5 +36,5 @@ rule pretrain:
     message:
         "Pretraining {wildcards.mixture}, {wildcards.scale}, seed {wildcards.seed}"
     shell:
-        "job launch --gpus {resources.gpu} --nodes {resources.machines} pretrain "
+        "ECHO_GPU_PERCENT={resources.gpu_percent} job launch --gpus {resources.gpu} --nodes {resources.machines} pretrain "
         "--spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 
 from echochamber.algorithms.theory import Theory
 from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncated
-from echochamber.schema import RandomNumbers, Settings, Share
+from echochamber.schema import GpuShare, RandomNumbers, Settings, Share
 
 RENAMED_REWARDS = {
     name: "executed (the value of a notebook's last closed block) or written (its box)"
@@ -79,6 +79,9 @@ class PostTraining(Settings):
     prompts and algorithms: for paired comparisons. Runs that differ in a seed, the replicates, never share any."""
     gradient_checkpointing: bool = False
     """Make activations again in the backward pass: less memory, a third more computation."""
+    gpu_share: GpuShare | None = None
+    """Of one GPU, and of its memory: what a run takes of it; none: what the scale of its model says. No part of the
+    spec: a change of it runs nothing again."""
 
     @field_validator("reward")
     @classmethod

@@ -122,7 +122,7 @@ class Grid(Jobs):
         prompts = self.file.prompts[run.prompts]
         return specs.PosttrainSpec(
             version=VERSIONS["posttrain"],
-            settings=self.file.algorithms[run.algorithm],
+            settings=parts.unplaced(self.file.algorithms[run.algorithm]),
             seed=run.seed,
             stream=run.stream(self.file.algorithms[run.algorithm].random_numbers),
             questions=str(self.paths.questions(prompts.questions, "train")),

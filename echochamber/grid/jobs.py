@@ -175,6 +175,19 @@ class Jobs:
             return 0
         return self.file.scales[scale].gpus if scale else 1
 
+    def gpu_percent(self, model: Model, algorithm: str | None = None) -> int:
+        """Hundredths of one GPU that a job takes: as its algorithm says, else the scale of its model; 0 on a CPU.
+
+        Args:
+            algorithm: of an RL run; none: another job of the model.
+        """
+        if not self.gpus():
+            return 0
+        share = self.file.algorithms[algorithm].gpu_share if algorithm else None
+        if share is None:
+            share = self.file.scales[model.scale].gpu_share if model.scale in self.file.scales else 1.0
+        return round(100 * share)
+
     def nodes(self, scale: str) -> int:
         """Machines that pretrain a scale; one on a CPU."""
         return self.file.scales[scale].nodes if self.gpus() else 1

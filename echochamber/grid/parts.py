@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-from echochamber.settings import GridFile, Hardware, Scale
+from echochamber.schema import Settings
+from echochamber.settings import GridFile, Hardware
 
-PLACEMENT = ("gpus", "nodes")
-"""Settings of a scale that say where its pretraining runs, and change no result."""
+Placed = TypeVar("Placed", bound=Settings)
+
+PLACEMENT = ("gpus", "nodes", "gpu_share")
+"""Settings of a scale or an algorithm that say where its jobs run, and change no result."""
 
 WHOLE = ("plan", "status", "download")
 """Stages that read the grid file as it is."""
@@ -21,10 +24,10 @@ OF_STUDY = {
 PRESENTATION = {"title": "", "figures": (), "claims": ()}
 
 
-def unplaced(scale: Scale) -> Scale:
-    """A scale without where it runs."""
-    defaults = {name: Scale.model_fields[name].default for name in PLACEMENT}
-    return scale.model_copy(update=defaults)
+def unplaced(settings: Placed) -> Placed:
+    """A scale or an algorithm without where it runs."""
+    fields = type(settings).model_fields
+    return settings.model_copy(update={name: fields[name].default for name in PLACEMENT if name in fields})
 
 
 def part(file: GridFile, stage: str, study: str | None = None) -> GridFile:
@@ -44,6 +47,7 @@ def part(file: GridFile, stage: str, study: str | None = None) -> GridFile:
     change: dict[str, Any] = {
         "studies": studies,
         "scales": {name: unplaced(scale) for name, scale in file.scales.items()},
+        "algorithms": {name: unplaced(algorithm) for name, algorithm in file.algorithms.items()},
         "hardware": Hardware(),
     }
     if stage not in ("claims", "report"):
@@ -65,7 +69,7 @@ def _named(file: GridFile, studies: dict[str, Any]) -> dict[str, Any]:
     names["mixtures"] |= {model.mixture for model in imported if model.mixture}
     names["scales"] |= {model.scale for model in imported if model.scale}
     used = {key: {n: s for n, s in getattr(file, key).items() if n in names[key]} for key in names}
-    used["scales"] = {name: unplaced(scale) for name, scale in used["scales"].items()}
+    used |= {key: {n: unplaced(s) for n, s in used[key].items()} for key in ("scales", "algorithms")}
     asked = {settings.questions for key in ("prompts", "benchmarks") for settings in used[key].values()}
     used["question_sets"] = {name: settings for name, settings in file.question_sets.items() if name in asked}
     return used

@@ -1,8 +1,11 @@
-"""The GPUs of one machine, shared by jobs: each leases as many as it asks for and sees no others.
+"""The GPUs of one machine, shared by jobs: each leases as many as it asks for, or a part of one, and sees no others.
 
 Snakemake counts GPUs but hands none out, so that two jobs would land on the first one. Here each device has a file that
 its owner holds locked. The lock is the kernel's: it is free again the moment its owner dies, however it dies. Files and
 locks are the whole machine's, so that several grids, and several users, do not disturb each other either.
+
+A part is so many of a device's 20 slots, each a file too, and a shared lock on the device's own file, of which a whole
+device is an exclusive one. `ECHO_GPU_PERCENT` says how large a part this process takes, and `models.device` obeys.
 
 Inside a Slurm job that was given GPUs, CUDA_VISIBLE_DEVICES names them, by numbers that may be its own: jobs share
 devices with jobs in the same allocation only.
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import math
 import os
 import shutil
 import subprocess
@@ -24,6 +28,9 @@ from echochamber.errors import UserError
 
 LOCKS = Path("/tmp/echochamber-gpus")
 """Not the temporary folder of TMPDIR, which may be another one for each user or job. `ECHO_GPU_LOCKS` overrules it."""
+
+SLOTS = 20
+"""Parts that a device has: a lease takes the next larger number of them."""
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +55,35 @@ def _on_this_machine() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
+def percent() -> int:
+    """Hundredths of one GPU, and of its memory, that this process takes: `ECHO_GPU_PERCENT`, 100 where it is not set.
+
+    More than 100 are whole ones, a process each; 0 was planned for a machine without any.
+
+    Raises:
+        UserError: it is none.
+    """
+    given = os.environ.get("ECHO_GPU_PERCENT") or "100"
+    if not given.isdecimal():
+        raise UserError(f"ECHO_GPU_PERCENT: found {given!r}, allowed: a whole number, 100 for a GPU")
+    return min(int(given) or 100, 100)
+
+
+def out_of_memory(error: BaseException) -> str | None:
+    """One line about a GPU without free memory, with the part of it that this job has; None for another error."""
+    if type(error).__name__ != "OutOfMemoryError":
+        return None
+    said = " ".join(str(error).split()).split(". ")[0]
+    return (
+        f"found no memory left on the GPU ({said}), of which this job has {percent()} % (gpu_share), "
+        "allowed: a larger gpu_share of its scale or algorithm, or a smaller micro-batch"
+    )
+
+
 def lease(count: int, stop: Callable[[], bool] = lambda: False, seconds_between_tries: float = 0.5) -> list[str] | None:
-    """Take `count` free devices for the rest of this process's life, and let CUDA_VISIBLE_DEVICES name them alone.
+    """Take `count` free devices, or `percent()` hundredths of one, and let CUDA_VISIBLE_DEVICES name them alone.
+
+    For the rest of this process's life.
 
     Waits until there are so many. To be called before torch looks at the devices. Processes that this one starts with
     the variable share its devices.
@@ -69,41 +103,71 @@ def lease(count: int, stop: Callable[[], bool] = lambda: False, seconds_between_
         )
     folder = _lock_folder()
     scope = f"slurm-{os.environ['SLURM_JOB_ID']}-" if "SLURM_JOB_ID" in os.environ else ""
+    part = percent()
+    if part < 100 and count > 1:
+        raise UserError(f"ECHO_GPU_PERCENT: found {part} for a job on {count} GPUs, allowed: 100")
     waiting = False
-    while (held := _take(folder, scope, names, count)) is None:
+    while (held := _take(folder, scope, names, count, math.ceil(part * SLOTS / 100))) is None:
         if stop():
             return None
         if not waiting:
-            log.info("waiting for %d free of %d GPUs", count, len(names))
+            log.info("waiting for %s free of %d GPUs", count if part == 100 else f"{part} % of one", len(names))
             waiting = True
         time.sleep(seconds_between_tries)
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(held)
-    log.info("GPU %s", ", ".join(held))
+    log.info("GPU %s%s", ", ".join(held), "" if part == 100 else f", {part} % of it")
     return held
 
 
-def _take(folder: Path, scope: str, names: list[str], count: int) -> list[str] | None:
+def _take(folder: Path, scope: str, names: list[str], count: int, slots: int) -> list[str] | None:
     """All or none, one process after the other: two that hold a part each would wait for each other for ever."""
     turn = _open(folder / f"{scope}turn")
     fcntl.flock(turn, fcntl.LOCK_EX)
-    held: dict[str, int] = {}
     try:
-        for name in names:
-            if len(held) == count:
-                break
-            file = _open(folder / f"{scope}{name.replace('/', '_')}")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held[name] = file  # never closed: held as long as this process lives
-            except BlockingIOError:
-                os.close(file)
+        files = {name: folder / f"{scope}{name.replace('/', '_')}" for name in names}
+        return _whole(files, count) if slots == SLOTS else _part(files, slots)
     finally:
         os.close(turn)
+
+
+def _whole(files: dict[str, Path], count: int) -> list[str] | None:
+    """`count` devices that nobody else has any part of. Their files are never closed: held as long as this process
+    lives."""
+    held: dict[str, int] = {}
+    for name, path in files.items():
+        if len(held) < count and (file := _locked(path, fcntl.LOCK_EX)) is not None:
+            held[name] = file
     if len(held) == count:
         return list(held)
     for file in held.values():
         os.close(file)
     return None
+
+
+def _part(files: dict[str, Path], slots: int) -> list[str] | None:
+    """So many slots of the fullest device that has them, so that whole ones stay free."""
+    offers: dict[str, list[int]] = {}
+    for name, path in files.items():
+        if (file := _locked(path, fcntl.LOCK_SH)) is None:
+            continue
+        free = [_locked(path.with_name(f"{path.name}.slot{number:02}"), fcntl.LOCK_EX) for number in range(SLOTS)]
+        offers[name] = [file, *(slot for slot in free if slot is not None)]
+    chosen = min((n for n in offers if len(offers[n]) > slots), key=lambda name: len(offers[name]), default=None)
+    for name, held in offers.items():
+        for file in held[slots + 1 :] if name == chosen else held:
+            os.close(file)
+    return None if chosen is None else [chosen]
+
+
+def _locked(path: Path, how: int) -> int | None:
+    """An open file that holds its lock until it is closed; None if another one holds it."""
+    file = _open(path)
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
 
 
 def _lock_folder() -> Path:

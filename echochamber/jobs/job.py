@@ -29,7 +29,7 @@ import psutil
 
 from echochamber import __version__
 from echochamber.errors import Interrupted, UserError
-from echochamber.jobs import closure, files, inputs, slurm
+from echochamber.jobs import closure, files, gpus, inputs, slurm
 from echochamber.jobs.spec import S, parse
 from echochamber.printable import printable_lines
 
@@ -246,7 +246,8 @@ def main(stage: str, kind: type[S], body: Callable[[Job[S]], None]) -> NoReturn:
         status, line = EXIT_ERROR, str(error)
     except Exception as error:
         traceback.print_exc()
-        status, line = EXIT_ERROR, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        line = gpus.out_of_memory(error) or f"{type(error).__name__}: {' '.join(str(error).split())}"
+        status = EXIT_ERROR
     if line:
         line = printable_lines(line)  # it may quote a model or a file
         log.error("%s", line)

@@ -18,6 +18,8 @@ from echochamber.jobs import gpus
 def pick(stop: Callable[[], bool] = lambda: False, number: int | None = None) -> torch.device:
     """A GPU that no other job has leased if there is one, else the CPU; `ECHO_DEVICE` (cpu, cuda:1, mps) overrules it.
 
+    Of a GPU that jobs share (`gpus.percent`), torch takes no more memory than this one's part.
+
     Args:
         number: of this process on its node, which takes the GPU of that number; what started it has leased them.
 
@@ -38,7 +40,20 @@ def pick(stop: Callable[[], bool] = lambda: False, number: int | None = None) ->
         raise UserError(
             f"ECHO_DEVICE: found {name!r} ({str(error).splitlines()[0]}), allowed: cpu, or a device of this machine"
         ) from None
+    if device.type == "cuda" and gpus.percent() < 100:
+        torch.cuda.set_per_process_memory_fraction(gpus.percent() / 100, device)
     return device
+
+
+def memory_bytes(device: torch.device) -> tuple[int, int]:
+    """(free, all) bytes of a GPU's memory for this process: of its part where jobs share one.
+
+    What the allocator holds and no tensor uses is free too.
+    """
+    free, total = torch.cuda.mem_get_info(device)
+    reserved, used = torch.cuda.memory_reserved(device), torch.cuda.memory_allocated(device)
+    part = total * gpus.percent() // 100
+    return max(0, min(free + reserved, part) - used), part
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:

@@ -103,6 +103,7 @@ class Costs:
         trained = TRAINED * shape.parameters / (processes if scale.sharding == "fsdp2" else 1)
         return self._job(
             gpus,
+            self.grid.gpu_percent(model),
             tokens=tokens,
             flops=work,
             seconds=self.machine.training_seconds(shape, work / processes, passes, settings.precision),
@@ -153,6 +154,7 @@ class Costs:
         written = checkpoints * rows * completion
         return self._job(
             self.grid.gpus(),
+            self.grid.gpu_percent(model),
             tokens=checkpoints * questions * prompt + written,
             flops=checkpoints * work,
             seconds=checkpoints * (seconds + 2 * rows / VERIFIED_PER_SECOND),
@@ -178,6 +180,7 @@ class Costs:
         micro_batches = passes / 3 * math.ceil(s.update_batch / s.micro_batch) * rows / s.update_batch
         return self._job(
             self.grid.gpus(),
+            self.grid.gpu_percent(run.model, run.algorithm),
             tokens=steps * s.planned_batches * (s.prompts_per_batch * prompt + rows * completion),
             flops=steps * (drawn + passes * forward),
             seconds=steps
@@ -203,6 +206,7 @@ class Costs:
         micro_batches = passes / 3 / min(s.micro_batch, s.batch)
         return self._job(
             self.grid.gpus(),
+            self.grid.gpu_percent(run.model, run.algorithm),
             tokens=s.iterations * (prompts * prompt + rows * completion + kept * length),
             flops=s.iterations * (drawn + learning),
             seconds=s.iterations
@@ -240,15 +244,28 @@ class Costs:
         return max(activations, self.machine.cache_bytes(shape, rows, length, s.precision, held))
 
     def _job(
-        self, gpus: int, *, tokens: float, flops: float, seconds: float, tensors: float, resumed: float, disk: float
+        self,
+        gpus: int,
+        share: int,
+        *,
+        tokens: float,
+        flops: float,
+        seconds: float,
+        tensors: float,
+        resumed: float,
+        disk: float,
     ) -> Cost:
-        """A job that holds `tensors` bytes where it computes, and keeps two states of `resumed` bytes."""
+        """A job that holds `tensors` bytes where it computes, and keeps two states of `resumed` bytes.
+
+        Args:
+            share: hundredths of each of its GPUs; the seconds are those of a job that has it to itself.
+        """
         seconds += START_SECONDS
         return Cost(
             tokens=tokens,
             flops=flops,
             seconds=seconds,
-            gpu_hours=gpus * seconds / 3600,
+            gpu_hours=gpus * share / 100 * seconds / 3600,
             memory_bytes=tensors if gpus else 0.0,
             host_bytes=gpus * CUDA_BYTES + resumed if gpus else PROCESS_BYTES + tensors,
             disk_bytes=disk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from echochamber.hardware import DEVICES
 from echochamber.schema import OneOf, Settings
@@ -19,3 +19,6 @@ class Hardware(Settings):
     """Model FLOPs utilisation: the share of the device's peak that training uses; none: 0.4 on a GPU, 0.35 on a CPU."""
     time_limit_hours: PositiveFloat | None = None
     """The longest that a job may ask a cluster for: one that takes longer saves, ends and is resubmitted."""
+    shards: PositiveInt | None = None
+    """Slurm's shards of one GPU (`gres.conf`): a job with a `gpu_share` asks for its part of them. None: for a whole
+    GPU, since the site knows no shards."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from echochamber.schema import Name, RandomNumbers, Settings, Share
+from echochamber.schema import GpuShare, Name, RandomNumbers, Settings, Share
 
 
 class Scale(Settings):
@@ -24,6 +24,9 @@ class Scale(Settings):
     result is the same, and a run may go on with another number."""
     nodes: PositiveInt = 1
     """Machines of a Slurm cluster that those GPUs lie in, as many in each. No part of the spec either."""
+    gpu_share: GpuShare = 1.0
+    """Of one GPU, and of its memory: what each job with a model of this size takes of it (pretraining, RL where the
+    algorithm does not say, evaluation). No part of the spec either."""
     micro_batch_rows: PositiveInt | None = None
     """Rows of one forward and backward pass of a process; their gradients add up to those of the whole batch. None: as
     many as make 16,384 tokens, at least one."""
@@ -40,6 +43,8 @@ class Scale(Settings):
             raise ValueError(f"heads: found {self.heads}, allowed: width / heads even (rotary embeddings turn pairs)")
         if self.gpus % self.nodes:
             raise ValueError(f"nodes: found {self.nodes}, allowed: a divisor of gpus, {self.gpus}")
+        if self.gpus > 1 and self.gpu_share < 1:
+            raise ValueError(f"gpu_share: found {self.gpu_share:g} with gpus {self.gpus}, allowed: 1")
         return self
 
 

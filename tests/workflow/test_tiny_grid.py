@@ -13,6 +13,7 @@ import pytest
 import torch
 from interruptible import interruptible
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+from workflow_grid import pretend_gpus
 
 from echochamber.data.tokenizer import train_bpe
 from echochamber.grid import parsing
@@ -267,12 +268,8 @@ def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(grid):
 
 def test_status_counts_the_gpus_of_this_machine_and_needs_no_lock(done, grid):
     """`snakemake status`, on a machine with two pretend GPUs."""
-    program = grid.folder / "bin/nvidia-smi"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 'GPU 0: pretend'\necho 'GPU 1: pretend'\n", encoding="utf-8")
-    program.chmod(0o755)
-    path = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    path = pretend_gpus(grid.folder, 2)
     told = grid.snakemake("--nocolor", "status", environment=path).stdout  # right after --configfile it would be a file
-    assert 'Provided resources: gpu=Resource("gpu", 2)' in told
+    assert 'Provided resources: gpu=Resource("gpu", 2), gpu_percent=Resource("gpu_percent", 200)' in told
     assert re.search(r"tg\+omi2/femto/seed0/grpo/synth-gsm/seed0 +done +2 of 2 steps", told)
     assert re.search(r"tiny: 4 done; \d of \d evaluations done", told)

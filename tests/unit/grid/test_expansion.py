@@ -280,6 +280,23 @@ def test_gpus_of_a_job():
     assert (on_cpu.gpus("nano"), on_cpu.gpus()) == (0, 0)
 
 
+def test_shares_of_a_gpu():
+    """An algorithm's own, else those of the scale of its model; they are in no spec."""
+    shares = {"scales/nano/gpu_share": 0.25, "algorithms/ppo/gpu_share": 0.5}
+    on_gpus = grid(hardware={"device": "H100"}, **shares)
+    nano, pico = (next(m for m in on_gpus.models.values() if m.scale == scale) for scale in ("nano", "pico"))
+    assert [on_gpus.gpu_percent(nano, name) for name in (None, "ppo", "grpo")] == [25, 50, 25]
+    assert [on_gpus.gpu_percent(pico, name) for name in (None, "ppo", "grpo")] == [100, 50, 100]
+    assert grid(hardware={"device": "CPU"}, **shares).gpu_percent(nano) == 0
+    assert changed(grid(), on_gpus) == set()
+    for stage in ("tables", "claims", "report"):
+        assert grid().grid_spec(stage) == on_gpus.grid_spec(stage)
+    with pytest.raises(parsing.GridError, match=r"gpu_share: found 0.25 with gpus 2, allowed: 1"):
+        grid(**shares, **{"scales/nano/gpus": 2})
+    with pytest.raises(parsing.GridError, match=r"algorithms\.ppo\.gpu_share"):
+        grid(**{"algorithms/ppo/gpu_share": 0})
+
+
 def test_nodes_of_a_pretraining():
     two = {"scales/nano/gpus": 4, "scales/nano/nodes": 2}
     on_gpus = grid(hardware={"device": "H100"}, **two)

@@ -146,3 +146,100 @@ def test_a_folder_of_locks_is_no_link(machine):
     (machine / "locks").symlink_to(machine / "out")
     with pytest.raises(UserError, match="allowed: a folder, of locks on GPUs"):
         gpus.lease(1)
+
+
+def held(machine: Path, *percents: int) -> list[subprocess.Popen]:
+    """Living jobs that have leased such parts, one after the other; the device of each is its `out/done-...`'s."""
+    jobs = []
+    for part in percents:
+        known = set((machine / "held").glob("*")) if (machine / "held").exists() else set()
+        (machine / "held").mkdir(exist_ok=True)
+        program = SHARER.format(out=str(machine / "held"))
+        jobs.append(subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"ECHO_GPU_PERCENT": str(part)}))
+        while len(set((machine / "held").glob("*"))) == len(known):
+            assert jobs[-1].poll() is None
+            time.sleep(0.02)
+    return jobs
+
+
+SHARER = """
+import os, time
+from pathlib import Path
+from echochamber.jobs import gpus
+name, = gpus.lease(1)
+Path({out!r}, f"{{os.getpid()}}-on-{{name}}").touch()
+time.sleep(600)
+"""
+
+
+def devices(machine: Path, jobs: list[subprocess.Popen]) -> list[str]:
+    return [path.name.split("-on-")[1] for job in jobs for path in (machine / "held").glob(f"{job.pid}-on-*")]
+
+
+def ended(jobs: list[subprocess.Popen]) -> None:
+    for job in jobs:
+        job.kill()
+        job.wait()
+
+
+def test_four_jobs_share_a_device_and_the_fifth_takes_the_next(machine):
+    jobs = held(machine, 25, 25, 50, 25)
+    try:
+        assert devices(machine, jobs) == ["0", "0", "0", "1"]
+        assert gpus.lease(2, stop=lambda: True) == ["2", "3"]
+        os.environ["CUDA_VISIBLE_DEVICES"] = "0,1"
+        assert gpus.lease(1, stop=lambda: True) is None  # no whole one is left
+    finally:
+        ended(jobs)
+
+
+def test_the_fullest_device_with_room_is_taken_and_a_killed_job_frees_its_part(machine, monkeypatch):
+    jobs = held(machine, 60, 60, 30)
+    try:
+        assert devices(machine, jobs) == ["0", "1", "0"]
+        monkeypatch.setenv("ECHO_GPU_PERCENT", "95")
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+        assert gpus.lease(1, stop=lambda: True) is None
+        ended(jobs[1:2])
+        assert gpus.lease(1) == ["1"]
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+    finally:
+        ended(jobs)
+
+
+def test_a_part_of_a_whole_that_is_leased_is_not_to_be_had(machine, monkeypatch):
+    owner = start(machine, 4, "stay")
+    try:
+        while not list((machine / "out").glob("done-*")):
+            time.sleep(0.02)
+        monkeypatch.setenv("ECHO_GPU_PERCENT", "5")
+        assert gpus.lease(1, stop=lambda: True) is None
+    finally:
+        ended([owner])
+
+
+@pytest.mark.parametrize(("given", "part"), [("", 100), ("0", 100), ("25", 25), ("100", 100), ("400", 100)])
+def test_hundredths(monkeypatch, given, part):
+    monkeypatch.setenv("ECHO_GPU_PERCENT", given)
+    assert gpus.percent() == part
+
+
+def test_a_part_that_is_none_is_one_line(machine, monkeypatch):
+    monkeypatch.setenv("ECHO_GPU_PERCENT", "0.25")
+    with pytest.raises(UserError, match=r"^ECHO_GPU_PERCENT: found '0.25', allowed: a whole number, 100 for a GPU$"):
+        gpus.lease(1)
+    monkeypatch.setenv("ECHO_GPU_PERCENT", "25")
+    with pytest.raises(UserError, match=r"^ECHO_GPU_PERCENT: found 25 for a job on 2 GPUs, allowed: 100$"):
+        gpus.lease(2)
+
+
+def test_no_memory_left_names_the_part(monkeypatch):
+    import torch
+
+    monkeypatch.setenv("ECHO_GPU_PERCENT", "25")
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of ...")
+    assert gpus.out_of_memory(error) == (
+        "found no memory left on the GPU (CUDA out of memory), of which this job has 25 % (gpu_share), allowed: a "
+        "larger gpu_share of its scale or algorithm, or a smaller micro-batch"
+    )
+    assert gpus.out_of_memory(RuntimeError("another")) is None
