@@ -67,8 +67,10 @@ PYTHON = "python" if IN_CONDA else shlex.quote(sys.executable)
 PYTHONPATH = f"{shlex.quote(workflow.basedir)}${{{{PYTHONPATH:+:$PYTHONPATH}}}}"  # before what the user has there
 SCRIPT = f"PYTHONPATH={PYTHONPATH} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
 REQUEUE = "--requeue" if workflow.exec_mode == ExecMode.REMOTE else ""
+COMPILED = shlex.quote(str((RESULTS / "compiled").absolute()))  # what torch compiles for one job serves all of them
 PREFIX = (  # {{ }}: it is formatted
     "set -euo pipefail; "  # Snakemake's own prefix, which this one replaces
+    f"export TORCHINDUCTOR_CACHE_DIR=${{{{TORCHINDUCTOR_CACHE_DIR:-{COMPILED}}}}}; "
     f'script() {{{{ script=$1; shift; {SCRIPT}/"$script".py "$@"; }}}}; '
     f'job() {{{{ script=$1; shift; script "$script" --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '
 )

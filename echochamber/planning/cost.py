@@ -17,6 +17,7 @@ from echochamber.planning import flops, imports, machine
 from echochamber.planning.flops import Shape
 from echochamber.planning.machine import FROZEN, RESUMED, TRAINED, Machine
 from echochamber.planning.text_sizes import PAPERS_VOCABULARY, TextSizes
+from echochamber.pretraining import fit
 from echochamber.rl import schedule
 from echochamber.settings import ExpertIteration, PolicyGradient, Sampling, Scale
 
@@ -97,10 +98,19 @@ class Costs:
         processes = max(gpus, 1)
         tokens = self.texts.mixture_tokens(model.mixture)
         work = tokens * flops.training_per_token(shape, settings.sequence_length)
-        rows = scale.micro_batch_rows or max(1, machine.TOKENS_AT_ONCE // settings.sequence_length)
-        micro_batch = min(rows, math.ceil(settings.batch_rows / processes)) * settings.sequence_length
-        passes = tokens / (processes * micro_batch)
         trained = TRAINED * shape.parameters / (processes if scale.sharding == "fsdp2" else 1)
+        share = math.ceil(settings.batch_rows / processes)
+        memory = self.machine.device.memory_bytes
+        rows = fit.micro_batch_rows(
+            scale,
+            settings,
+            vocabulary=shape.vocabulary,
+            rows=share,
+            held=trained,
+            memory_bytes=memory * self.grid.gpu_percent(model) / 100 if memory else None,
+        )
+        micro_batch = min(rows, share) * settings.sequence_length
+        passes = tokens / (processes * micro_batch)
         return self._job(
             gpus,
             self.grid.gpu_percent(model),

@@ -10,12 +10,13 @@ import math
 
 from echochamber.hardware import DEVICES
 from echochamber.planning.flops import Shape
+from echochamber.pretraining import fit
 from echochamber.settings import Hardware
 
-MOST_ROWS, CACHE_BYTES, LOGITS_AT_ONCE, TOKENS_AT_ONCE = 1024, 2**29, 2**26, 2**14
-"""Limits of `echochamber.sampling.generate`, `forward` and `loader`, which import torch (a test compares them)."""
+MOST_ROWS, CACHE_BYTES = 1024, 2**29
+"""Limits of `echochamber.sampling.generate`, which imports torch (a test compares them)."""
 
-TRAINED, FROZEN, RESUMED = 16, 4, 12
+TRAINED, FROZEN, RESUMED = fit.BYTES_TRAINED, 4, 12
 """Bytes a weight: trained by Adam in fp32 (weight, gradient, two moments); only looked at; saved to resume from."""
 
 
@@ -85,12 +86,13 @@ def cache_per_token(shape: Shape, precision: str) -> int:
 
 
 def activations(shape: Shape, tokens: float, precision: str, *, recompute: bool = False) -> float:
-    """Bytes that a forward pass keeps for the backward pass, in the manner of Korthikanti et al. 2022, section 4.
-
-    In bf16 under autocast a layer keeps about 24 d + 8 m bytes a token: 10 d of attention (no matrix of scores), 14 d
-    of two norms and the fp32 residual stream, 8 m of a SwiGLU of width m; in fp32 twice that. Logits and their
-    gradient are fp32. With `recompute` (gradient checkpointing) a layer keeps its fp32 input, and one is made whole.
-    """
-    layer = (24 * shape.width + 8 * shape.intermediate) * (1 if precision == "bf16" else 2)
-    kept = 4 * shape.width * shape.layers + layer if recompute else layer * shape.layers
-    return tokens * kept + 8 * min(tokens * shape.vocabulary, LOGITS_AT_ONCE)
+    """Bytes that a forward pass keeps for the backward pass: `pretraining.fit.activation_bytes` of a shape."""
+    return fit.activation_bytes(
+        width=shape.width,
+        intermediate=shape.intermediate,
+        layers=shape.layers,
+        vocabulary=shape.vocabulary,
+        tokens=tokens,
+        precision=precision,
+        recompute=recompute,
+    )

@@ -17,9 +17,6 @@ from echochamber.data.shards import Corpus
 
 T = TypeVar("T")
 
-TOKENS_AT_ONCE = 2**14
-"""Tokens of a micro-batch where a scale does not say: they keep a GPU busy, at little memory."""
-
 
 class Rows(NamedTuple):
     """Rows of one forward pass: int64, (rows, length)."""

@@ -10,6 +10,7 @@ of each source by itself. And it looks at losses only when a row of metrics.csv 
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -18,23 +19,26 @@ from dataclasses import asdict, dataclass, field
 import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from echochamber import hardware
 from echochamber.data.mixture import IGNORED, Batches
 from echochamber.errors import Interrupted, UserError
 from echochamber.jobs.job import Progress
 from echochamber.models import device as devices
-from echochamber.models.architecture import build, training_flops_per_token
+from echochamber.models.architecture import build, parameters, training_flops_per_token
 from echochamber.models.checkpoint import TrainingState
 from echochamber.models.learning_rate import warmup_cosine
 from echochamber.models.parallel import Processes, Shared
-from echochamber.pretraining import loader
+from echochamber.pretraining import fit, loader
 from echochamber.pretraining.columns import METRICS, TIMINGS
 from echochamber.pretraining.loader import Rows
 from echochamber.pretraining.loss import NextTokenLoss
 from echochamber.settings import Pretraining, Scale
 
 Table = list[dict[str, float]]
+
+logger = logging.getLogger(__name__)
 
 
 def train(
@@ -79,7 +83,6 @@ def train(
         raise UserError(
             f"pretraining.batch_rows: found {settings.batch_rows} for {processes.size} processes, allowed: a multiple"
         )
-    micro_rows = scale.micro_batch_rows or max(1, loader.TOKENS_AT_ONCE // settings.sequence_length)
     model = build(
         scale,
         vocabulary=len(tokenizer),
@@ -88,8 +91,8 @@ def train(
         pad=pad,
         seed=seed,
     )
-    compiled = device.type == "cuda" if scale.compile == "auto" else scale.compile
     flops = training_flops_per_token(model, settings.sequence_length)
+    micro_rows, compiled = fitted(scale, settings, model, total, processes)
     shared = Shared(NextTokenLoss(model, compile=compiled), model.base_model.layers, processes, scale.sharding)
     optimizer = torch.optim.AdamW(
         shared.inner.parameters(),
@@ -113,6 +116,9 @@ def train(
     def make(number: int) -> Rows:
         rows = Rows.of(batches.batch(number, share))
         return rows.each(lambda tensor: tensor.contiguous().pin_memory()) if device.type == "cuda" else rows
+
+    if compiled and first < total:
+        compile_ahead(shared, optimizer, make(first), settings, micro_rows)
 
     def save(step: int, last: bool) -> None:
         training_state = shared.state(optimizer)
@@ -164,6 +170,55 @@ def train(
             raise Interrupted(f"step {step} of {total}")
         watch.resume()
     return log.metrics, log.timings
+
+
+def fitted(
+    scale: Scale, settings: Pretraining, model: PreTrainedModel, total: int, processes: Processes
+) -> tuple[int, bool]:
+    """Rows of a micro-batch, and whether layers and loss are compiled: as the scale says, else as fits the device.
+
+    Args:
+        total: steps of the whole run, so that one that goes on decides alike.
+    """
+    device, share = processes.device, settings.batch_rows // processes.size
+    on_gpu = device.type == "cuda"
+    sharded = processes.size if scale.sharding == "fsdp2" else 1
+    rows = processes.agree(
+        fit.micro_batch_rows(
+            scale,
+            settings,
+            vocabulary=model.config.vocab_size,
+            rows=share,
+            held=fit.BYTES_TRAINED * parameters(model) / sharded,
+            memory_bytes=devices.memory_bytes(device)[0] if on_gpu else None,
+        )
+    )
+    compiled = scale.compile
+    if compiled == "auto":
+        tokens = total * share * settings.sequence_length
+        compiled = on_gpu and fit.compiling_pays(
+            hardware.of(devices.name(device)),
+            layers=scale.layers,
+            flops=tokens * training_flops_per_token(model, settings.sequence_length),
+            passes=total * math.ceil(share / rows),
+            precision=settings.precision,
+        )
+    logger.info("micro-batches of %d rows, %s", min(rows, share), "compiled" if compiled else "not compiled")
+    return rows, compiled
+
+
+def compile_ahead(
+    shared: Shared, optimizer: torch.optim.Optimizer, rows: Rows, settings: Pretraining, micro_rows: int
+) -> None:
+    """Pass one micro-batch forward and backward and forget it: what is compiled then is in no rate of timings.csv."""
+    started = time.monotonic()
+    part = rows.split(micro_rows)[0].to(next(shared.inner.parameters()).device)
+    with devices.autocast(part.ids.device, settings.precision):
+        loss = shared.module(*part, torch.ones((), device=part.ids.device))
+    loss.backward()
+    loss.item()  # waits
+    optimizer.zero_grad(set_to_none=True)
+    logger.info("compiled in %.1f s", time.monotonic() - started)
 
 
 def update(

@@ -28,12 +28,13 @@ class Scale(Settings):
     """Of one GPU, and of its memory: what each job with a model of this size takes of it (pretraining, RL where the
     algorithm does not say, evaluation). No part of the spec either."""
     micro_batch_rows: PositiveInt | None = None
-    """Rows of one forward and backward pass of a process; their gradients add up to those of the whole batch. None: as
-    many as make 16,384 tokens, at least one."""
+    """Rows of one forward and backward pass of a process; their gradients add up to those of the whole batch. None: on
+    a CPU as many as make 16,384 tokens, at least one; on a GPU the largest power of two that fits its free memory, up
+    to 65,536 tokens."""
     sharding: Literal["none", "fsdp2"] = "none"
     """`none`: each process holds the whole model (DDP). `fsdp2`: a part of the weights, gradients and optimiser."""
     compile: bool | Literal["auto"] = "auto"
-    """`torch.compile` of the layers and of the loss; `auto`: on CUDA."""
+    """`torch.compile` of the layers and of the loss; `auto`: on CUDA, where a run is long enough to gain by it."""
 
     @model_validator(mode="after")
     def _divisors(self) -> Scale:

@@ -20,7 +20,6 @@ from echochamber.planning import flops as count
 from echochamber.planning import machine
 from echochamber.planning.cost import PAPERS_LARGEST, Cost, Costs, forward_passes, mem_mb, runtime
 from echochamber.planning.plan import plan, readable
-from echochamber.pretraining import loader
 from echochamber.rl.rollout import Rollout
 from echochamber.sampling import generate
 from echochamber.settings import Hardware, Scale
@@ -162,8 +161,6 @@ def test_activations_are_about_what_a_forward_pass_keeps(precision):
 
 def test_limits_of_generation_are_its_own():
     assert (machine.MOST_ROWS, machine.CACHE_BYTES) == (generate.MOST_ROWS, generate.CACHE_BYTES)
-    assert machine.LOGITS_AT_ONCE == forward.LOGITS_AT_ONCE
-    assert machine.TOKENS_AT_ONCE == loader.TOKENS_AT_ONCE
     built = model(SMALL[0])
     on_cpu = machine.Machine(Hardware(device="CPU"))
     for tokens in (64, 4096, 10**7):
@@ -211,14 +208,14 @@ def test_several_gpus_share_the_work_of_a_pretraining():
 
 
 def test_a_smaller_micro_batch_takes_less_memory_and_nothing_else():
-    """16,384 tokens at a time are 8 rows of 2,048."""
+    """65,536 tokens at a time, as fit an H100, are 32 rows of 2,048."""
     id = "tg/150m/seed0"
     found = [
         each.pretraining(each.grid.models[id])
-        for each in (costs(PAPER, **{"scales/150m/micro_batch_rows": rows}) for rows in (None, 8, 4))
+        for each in (costs(PAPER, **{"scales/150m/micro_batch_rows": rows}) for rows in (None, 32, 8))
     ]
     assert found[0] == found[1]
-    assert found[1].memory_bytes - found[2].memory_bytes == 4 * 2048 * 12 * (24 * 768 + 8 * 3072)
+    assert found[1].memory_bytes - found[2].memory_bytes == 24 * 2048 * 12 * (24 * 768 + 8 * 3072)
     assert found[2].flops == found[1].flops
 
 

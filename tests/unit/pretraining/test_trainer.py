@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -176,3 +177,32 @@ def test_every_setting_runs(world, tmp_path, packing, precision, tied):
         settings, scale, world[1], world[2], seed=0, state=state, stop=lambda: False, processes=ALONE
     )
     assert metrics[-1]["loss"] < metrics[0]["loss"]
+
+
+def test_compiling_is_in_no_rate_and_changes_no_number(world, tmp_path, monkeypatch):
+    """The first micro-batch passes once before the first step; what is trained afterwards is what it was."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    settings = Pretraining(**SETTINGS | {"checkpoints": []})
+    scale = Scale(**SCALE.model_dump() | {"compile": True})
+    ahead, passes, real = trainer.compile_ahead, [], trainer.update
+
+    def timed_pass(*args):
+        passes.append(args[3])
+        time.sleep(2.0)
+        ahead(*args)
+
+    def train(folder):
+        state = checkpoint.TrainingState(tmp_path / folder, {})
+        common = {"seed": 0, "state": state, "stop": lambda: False, "processes": ALONE}
+        return trainer.train(settings, scale, world[1], world[2], **common)
+
+    monkeypatch.setattr(trainer, "compile_ahead", lambda *args: None)
+    plain, _ = train("plain")
+    monkeypatch.setattr(trainer, "compile_ahead", timed_pass)
+    monkeypatch.setattr(trainer, "update", lambda *args: passes.append("update") or real(*args))
+    metrics, timings = train("ahead")
+    assert metrics == plain
+    assert passes[0] == settings
+    assert passes[1] == "update"
+    assert passes.count("update") == len(passes) - 1
+    assert timings[0]["seconds_update"] < 2.0
