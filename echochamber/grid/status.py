@@ -140,7 +140,9 @@ def render(grid: Grid, vouched: Vouched = as_it_is) -> str:
     counts = rows["state"].value_counts()
     done = sum(grid.paths.samples(*evaluation).exists() for evaluation in grid.evaluations)
     counted = ", ".join(f"{counts[state]} {state}" for state in STATES if state in counts) or "nothing to train"
-    lines.append(f"{grid.file.name}: {counted}; {done} of {len(grid.evaluations)} evaluations done")
+    evaluated = f"{done} of {len(grid.evaluations)} evaluations done"
+    measured = sum(grid.paths.measures(*evaluation).exists() for evaluation in grid.evaluations)
+    lines.append(f"{grid.file.name}: {counted}; {evaluated}, {measured} of them measured")
     if older := closure.made_by_older_code(grid.paths.root):
         lines.append(f"made by older code: {len(older)} files, {older[0].relative_to(grid.paths.root)} for one")
         lines[-1] += "".join(f"\n{change}" for change in code_lock.undeclared())

@@ -193,8 +193,7 @@ class Costs:
             self.grid.gpu_percent(run.model, run.algorithm),
             tokens=steps * s.planned_batches * (s.prompts_per_batch * prompt + rows * completion),
             flops=steps * (drawn + passes * forward),
-            seconds=steps
-            * (seconds + self.machine.training_seconds(shape, passes * forward, micro_batches, s.precision)),
+            seconds=steps * (seconds + self._update_seconds(shape, passes * forward, micro_batches, s.precision)),
             tensors=held + self._rl_memory(shape, s, rows, prompt, held),
             resumed=RESUMED * (2 if critic else 1) * shape.parameters,
             disk=4.0 * shape.parameters * len(self.kept_steps(run)),
@@ -219,8 +218,7 @@ class Costs:
             self.grid.gpu_percent(run.model, run.algorithm),
             tokens=s.iterations * (prompts * prompt + rows * completion + kept * length),
             flops=s.iterations * (drawn + learning),
-            seconds=s.iterations
-            * (seconds + self.machine.training_seconds(shape, learning, micro_batches, s.precision)),
+            seconds=s.iterations * (seconds + self._update_seconds(shape, learning, micro_batches, s.precision)),
             tensors=held + self._rl_memory(shape, s, rows, prompt, held),
             resumed=RESUMED * shape.parameters,
             disk=4.0 * shape.parameters * len(self.kept_steps(run)),
@@ -242,6 +240,10 @@ class Costs:
         lengths = {"prompt": prompt, "completion": completion, "longest": sampling.max_new_tokens}
         seconds = self.machine.decoding_seconds(shape, work, rows=rows, **lengths, precision=precision, held=held)
         return work, seconds + rows / VERIFIED_PER_SECOND
+
+    def _update_seconds(self, shape: Shape, flops: float, micro_batches: float, precision: str) -> float:
+        """Of log-probabilities and updates."""
+        return self.machine.training_seconds(shape, flops, micro_batches, precision, "rl_update")
 
     def _rl_memory(
         self, shape: Shape, s: PolicyGradient | ExpertIteration, rows: int, prompt: float, held: float

@@ -1,14 +1,16 @@
 """How long and how much memory a device takes for the work of a model. Imports no torch.
 
-Training is bound by computation, at a stated share of the device's peak. Decoding is bound by memory, since each step
-reads all weights and the cache of every row, and by the time that Python takes to start the step's operations.
+Training is bound by computation, at a stated share of the device's peak, another one for pretraining and for RL.
+Decoding is bound by memory, at a stated share of its bandwidth, since each step reads all weights and the cache of
+every row; and by the time that the step's operations take to start.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
-from echochamber.hardware import DEVICES
+from echochamber.hardware import DEVICES, RECORDED, Efficiency
 from echochamber.planning.flops import Shape
 from echochamber.pretraining import fit
 from echochamber.settings import Hardware
@@ -20,21 +22,35 @@ TRAINED, FROZEN, RESUMED = fit.BYTES_TRAINED, 4, 12
 """Bytes a weight: trained by Adam in fp32 (weight, gradient, two moments); only looked at; saved to resume from."""
 
 
+Work = Literal["pretraining", "rl_update"]
+
+
 class Machine:
     """One device of the planned hardware."""
 
     def __init__(self, settings: Hardware) -> None:
         self.device = DEVICES[settings.device]
-        self.mfu = settings.mfu or self.device.mfu
+        measured = self.device.efficiency
+        self.efficiency = Efficiency(
+            pretraining=settings.mfu or measured.pretraining,
+            rl_update=settings.rl_mfu or measured.rl_update,
+            sampling=settings.bandwidth_used or measured.sampling,
+        )
 
-    def flops_per_second(self, precision: str) -> float:
-        """In training. fp32 does without a GPU's tensor cores."""
-        return self.mfu * (self.device.peak_flops if precision == "bf16" else self.device.peak_flops_fp32)
+    def flops_per_second(self, precision: str, work: Work = "pretraining") -> float:
+        """That a kind of work reaches. fp32 does without a GPU's tensor cores."""
+        share = getattr(self.efficiency, work)
+        return float(share * (self.device.peak_flops if precision == "bf16" else self.device.peak_flops_fp32))
 
-    def training_seconds(self, shape: Shape, flops: float, passes: float, precision: str) -> float:
+    def start_seconds(self, shape: Shape) -> float:
+        """Until Python has started the operations of a forward pass over one token."""
+        return self.device.step_seconds + self.device.layer_seconds * shape.layers
+
+    def training_seconds(
+        self, shape: Shape, flops: float, passes: float, precision: str, work: Work = "pretraining"
+    ) -> float:
         """Seconds of `passes` forward and backward passes of `flops` in all; small models wait for Python."""
-        start = 3 * passes * (self.device.step_seconds + self.device.layer_seconds * shape.layers)
-        return max(flops / self.flops_per_second(precision), start)
+        return max(flops / self.flops_per_second(precision, work), 3 * passes * self.start_seconds(shape))
 
     def rows_at_once(self, shape: Shape, tokens: float, held: float) -> int:
         """How many completions `echochamber.sampling.generate` decodes at once.
@@ -61,7 +77,8 @@ class Machine:
         """Seconds to sample `rows` completions with a key-value cache.
 
         A batch runs until its longest row ends, which among hundreds is one that is cut off at `longest`. Each step
-        reads the weights once and every row's cache; where the products take longer than that, they decide.
+        reads the weights once and every row's cache; where the products take longer than that, they decide. A GPU
+        replays recorded steps, which start while the step before computes; a CPU starts each when it is done.
 
         Args:
             flops: of all of it.
@@ -71,9 +88,10 @@ class Machine:
         steps = math.ceil(rows / self.rows_at_once(shape, prompt + longest, held)) * longest
         weights = steps * shape.multiplied * (2 if precision == "bf16" else 4)
         cache = rows * completion * (prompt + completion / 2) * cache_per_token(shape, precision)
-        products = flops / self.flops_per_second(precision)
-        start = steps * (self.device.step_seconds + self.device.layer_seconds * shape.layers)
-        return max(products, (weights + cache) / self.device.bytes_per_second) + start
+        moved = (weights + cache) / (self.efficiency.sampling * self.device.bytes_per_second)
+        busy = max(flops / self.flops_per_second(precision), moved)
+        start = steps * self.start_seconds(shape)
+        return max(busy, RECORDED * start) if self.device.is_gpu else busy + start
 
     def cache_bytes(self, shape: Shape, rows: float, tokens: float, precision: str, held: float) -> float:
         """Of the keys and values of a batch that `generate` decodes at once."""

@@ -93,13 +93,15 @@ def readable(grid: Grid, table: pd.DataFrame) -> str:
     """The plan as text: a line a study, the whole grid by stage, and what the numbers rest on."""
     costs = Costs(grid)
     machine, device = costs.machine, grid.file.hardware.device
+    reached = machine.efficiency
     studies = table[(table.stage == ALL) & (table.study != WHOLE)]
     stages = table[(table.study == WHOLE)].assign(stage=lambda frame: frame.stage.replace(ALL, WHOLE))
     counted = [source for source in grid.corpora if costs.texts.is_counted(source)]
     texts = f"tokens of {len(counted)} of {len(grid.corpora)} corpora are counted, the others estimated"
     lines = [
         f"{grid.file.name}: {grid.file.world}",
-        f"on {device}{' (one core a job)' if not machine.device.is_gpu else ''} at {machine.mfu:.0%} MFU in training; "
+        f"on {device}{' (one core a job)' if not machine.device.is_gpu else ''} at {reached.pretraining:.0%} MFU in "
+        f"pretraining, {reached.rl_update:.1%} in RL, {reached.sampling:.0%} of the bandwidth in sampling; "
         f"{texts}; docs/plan.md says how",
         "",
         _text("study", studies.study, studies, machine.device.is_gpu),

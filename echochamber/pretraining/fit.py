@@ -84,4 +84,4 @@ def compiling_pays(device: Device | None, *, layers: int, flops: float, passes: 
         return True
     peak = device.peak_flops if precision == "bf16" else device.peak_flops_fp32
     start = 3 * passes * (device.step_seconds + device.layer_seconds * layers)
-    return SHARE_GAINED * max(flops / (device.mfu * peak), start) > SECONDS_COMPILING
+    return SHARE_GAINED * max(flops / (device.efficiency.pretraining * peak), start) > SECONDS_COMPILING

@@ -272,4 +272,4 @@ def test_status_counts_the_gpus_of_this_machine_and_needs_no_lock(done, grid):
     told = grid.snakemake("--nocolor", "status", environment=path).stdout  # right after --configfile it would be a file
     assert 'Provided resources: gpu=Resource("gpu", 2), gpu_percent=Resource("gpu_percent", 200)' in told
     assert re.search(r"tg\+omi2/femto/seed0/grpo/synth-gsm/seed0 +done +2 of 2 steps", told)
-    assert re.search(r"tiny: 4 done; \d of \d evaluations done", told)
+    assert re.search(r"tiny: 4 done; \d of \d evaluations done, \d of them measured", told)

@@ -47,7 +47,7 @@ METRICS |= {f"share_{name}": [0.0, 0.0] for name in ("omi1", "text", "other")}
 def test_a_grid_that_has_not_begun_waits(grid):
     assert [row["state"] for row in rows(grid).values()] == ["waiting"] * 4
     assert list(rows(grid)) == [MODEL, PPO, GRPO, EI]
-    assert status.render(grid).splitlines()[-1] == "tiny: 4 waiting; 0 of 4 evaluations done"
+    assert status.render(grid).splitlines()[-1] == "tiny: 4 waiting; 0 of 4 evaluations done, 0 of them measured"
 
 
 def test_states_are_told_from_the_files(grid):
@@ -76,7 +76,7 @@ def test_states_are_told_from_the_files(grid):
     assert line.split() == [PPO, "running", *["40", "of", "100", "steps", "0.250", "omi2", "2/s", "0:00:30", "1", "0"]]
     assert f"{EI}: step 3: the loss is nan" in page
     assert page.splitlines()[-2:] == [
-        "tiny: 1 running, 1 failed, 1 interrupted, 1 done; 0 of 4 evaluations done",
+        "tiny: 1 running, 1 failed, 1 interrupted, 1 done; 0 of 4 evaluations done, 0 of them measured",
         f"made by older code: 1 files, models/{MODEL}/provenance.json for one",  # it has no hash of code
     ]
     assert rows(grid)[PPO]["state"] == "interrupted"  # its process is gone

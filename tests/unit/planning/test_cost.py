@@ -184,6 +184,51 @@ def test_the_reference_hours():
     assert eight.tokens == pytest.approx(75e9, rel=0.002)  # "about 75B tokens"
 
 
+def test_measured_on_an_h100():
+    """150M in bf16: updates on 512 completions of 508 tokens (64 prompts), sampling and pretraining, within 15 %."""
+    shape = count.olmo(Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000)
+    h100 = machine.Machine(Hardware(device="H100"))
+    forward_pass = (512 * 508 + 64 * 79) * count.forward_per_token(shape, 79 + 508)
+    for passes, measured in ((4.5, 2.71), (9, 4.77)):  # `forward_passes` of GRPO with two updates, and of PPO
+        seconds = h100.training_seconds(shape, passes * forward_pass, passes, "bf16", "rl_update")
+        assert seconds == pytest.approx(measured, rel=0.15)
+    work = count.generation(shape, prompts=64, samples=8, prompt=79, completion=512)
+    lengths = {"prompt": 79, "completion": 512, "longest": 512}
+    seconds = h100.decoding_seconds(shape, work, rows=512, **lengths, precision="bf16", held=36 * shape.parameters)
+    assert 512 * 512 / seconds == pytest.approx(115.6e3, rel=0.15)
+    speed = h100.flops_per_second("bf16") / count.training_per_token(shape, 2048)
+    assert speed == pytest.approx(353e3, rel=0.15)
+
+
+def test_each_kind_of_work_has_its_own_efficiency():
+    """Each setting moves the work of its name, and no other."""
+    shape = count.olmo(Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000)
+
+    def seconds(**settings):
+        own = machine.Machine(Hardware(device="H100", **settings))
+        lengths = {"prompt": 79, "completion": 512, "longest": 512}
+        return {
+            "mfu": own.training_seconds(shape, 1e16, 1, "bf16"),
+            "rl_mfu": own.training_seconds(shape, 1e16, 1, "bf16", "rl_update"),
+            "bandwidth_used": own.decoding_seconds(shape, 0.0, rows=512, **lengths, precision="bf16", held=0.0),
+        }
+
+    before = seconds()
+    measured = {"mfu": 0.4, "rl_mfu": 0.145, "bandwidth_used": 0.43}
+    for name, share in measured.items():
+        halved = seconds(**{name: share / 2})
+        assert halved == {of: pytest.approx(value * (2 if of == name else 1)) for of, value in before.items()}
+
+
+def test_gpu_hours_count_the_share_of_a_gpu():
+    quarter = costs(PAPER, hardware={"device": "H100"}, **{"scales/150m/gpu_share": 0.25})
+    whole = costs(PAPER, hardware={"device": "H100"})
+    run = next(run for run in whole.grid.runs.values() if run.model.scale == "150m")
+    cost, full = quarter.posttraining(run), whole.posttraining(run)
+    assert cost.gpu_hours == pytest.approx(full.gpu_hours / 4)
+    assert cost.seconds == full.seconds
+
+
 def test_an_independent_measurement():
     """The 150M model on an RTX 4090: 77k tokens a second were reported as an MFU of 49 %."""
     shape = count.olmo(Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000)

@@ -46,7 +46,7 @@ def test_it_is_no_more_than_there_are_and_what_a_scale_says():
 
 def test_compiling_pays_where_a_third_of_the_run_is_more_than_it_takes():
     h100 = DEVICES["H100"]
-    second = h100.mfu * h100.peak_flops
+    second = h100.efficiency.pretraining * h100.peak_flops
     short = {"layers": 4, "passes": 10, "precision": "bf16"}
     assert not fit.compiling_pays(h100, flops=29.9 * second, **short)
     assert fit.compiling_pays(h100, flops=30.1 * second, **short)
