@@ -46,18 +46,18 @@ RECORDED = 1 / 3
 """What is left of that where a GPU replays recorded steps, as sampling has them."""
 
 MEASURED = {
-    "H100": Efficiency(pretraining=0.4, rl_update=0.145, sampling=0.43),
+    "H200": Efficiency(pretraining=0.46, rl_update=0.34, sampling=0.46),
     "CPU": Efficiency(pretraining=0.35, rl_update=0.35, sampling=1.0),
 }
-"""H100: 150M in bf16; pretraining with micro-batches of 16,384 tokens (.37) to 65,536 (.43), GRPO's and PPO's update on
-512 completions of 508 tokens (2.71 and 4.77 s), sampling 512 rows of 512 tokens (115.6k tokens/s). CPU: what the demo's
-jobs took. Other GPUs are taken to reach the H100's shares until somebody measures them: one line each."""
+"""H200: 150M in bf16; pretraining with micro-batches of 65,536 tokens (460 TFLOP/s), GRPO's and PPO's update on 512
+completions of 508 tokens (1.20 and 1.89 s: .33 and .37), sampling 512 rows of 512 tokens (201.8k tokens/s). CPU: what
+the demo's jobs took. Other GPUs are taken to reach the H200's shares until somebody measures them: one line each."""
 
-OTHER = MEASURED["H100"]
+OTHER = MEASURED["H200"]
 
 DEVICES = {
-    "H200": Device(989e12, 67e12, 4.8e12, 141e9, *EAGER, OTHER),
-    "H100": Device(989e12, 67e12, 3.35e12, 80e9, *EAGER, MEASURED["H100"]),
+    "H200": Device(989e12, 67e12, 4.8e12, 141e9, *EAGER, MEASURED["H200"]),
+    "H100": Device(989e12, 67e12, 3.35e12, 80e9, *EAGER, OTHER),
     "A100": Device(312e12, 19.5e12, 2.04e12, 80e9, *EAGER, OTHER),
     "L40S": Device(362e12, 91.6e12, 0.864e12, 48e9, *EAGER, OTHER),
     "RTX 4090": Device(165e12, 82.6e12, 1.01e12, 24e9, *EAGER, OTHER),

@@ -17,11 +17,11 @@ class Hardware(Settings):
     """What each job runs on: one of these GPUs (several for a scale that says so), or one core of a CPU."""
     mfu: Annotated[float, Field(gt=0, le=1)] | None = None
     """Model FLOPs utilisation: the share of the device's peak that pretraining uses; none: as measured
-    (`echochamber/hardware.py`), 0.4 on a GPU, 0.35 on a CPU."""
+    (`echochamber/hardware.py`), 0.46 on a GPU, 0.35 on a CPU."""
     rl_mfu: Annotated[float, Field(gt=0, le=1)] | None = None
-    """The same of RL's log-probabilities and updates; none: 0.145 on a GPU, 0.35 on a CPU."""
+    """The same of RL's log-probabilities and updates; none: 0.34 on a GPU, 0.35 on a CPU."""
     bandwidth_used: Annotated[float, Field(gt=0, le=1)] | None = None
-    """The share of the memory's bandwidth that sampling uses; none: 0.43 on a GPU, all on a CPU."""
+    """The share of the memory's bandwidth that sampling uses; none: 0.46 on a GPU, all on a CPU."""
     time_limit_hours: PositiveFloat | None = None
     """The longest that a job may ask a cluster for: one that takes longer saves, ends and is resubmitted."""
     shards: PositiveInt | None = None
