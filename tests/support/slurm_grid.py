@@ -95,10 +95,12 @@ class Grid:
         return Freeze(self)
 
     def told(self) -> str:
-        """What Snakemake and the training said and what Slurm knows of the jobs: shown where a test fails."""
+        """What Snakemake, the jobs and the training said and what Slurm knows of them: shown where a test fails."""
         jobs = re.findall(r"has been submitted with SLURM jobid (\d+)", self.output.read_text())
         log = self.log.read_text() if self.log.exists() else "no log of the training"
-        return "\n".join([self.output.read_text(), log, *(slurm("scontrol", "show", "job", job) for job in jobs)])
+        of_jobs = [f"{path.name}:\n{path.read_text()}" for path in (self.folder / ".snakemake/slurm_logs").rglob("*.log")]
+        known = (slurm("scontrol", "show", "job", job) for job in jobs)
+        return "\n".join([self.output.read_text(), log, *of_jobs, *known])
 
     def job(self) -> str:
         """The number of the last Slurm job that was submitted."""
