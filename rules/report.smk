@@ -19,11 +19,13 @@ rule write_report:
         rules.claims.output,
         JUDGED,
         expand(RESULTS / "figures/{figure}.png", figure=FIGURES),
+        [GRID.paths.samples(*evaluation) for evaluation in GRID.evaluations],
         [GRID.paths.job(job) / "provenance.json" for job in (*GRID.trained_models.values(), *GRID.runs.values())],
         [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],
         GRID.questions,
     output:
-        report(RESULTS / "report.html", category="The whole grid", labels={"file": "report"}),
+        page=report(RESULTS / "report.html", category="The whole grid", labels={"file": "report"}),
+        beside=directory(RESULTS / "report"),  # completions that are too many for one page
     log:
         RESULTS / "logs/report.log",
     benchmark:

@@ -1,4 +1,6 @@
-"""Write the report page of a grid."""
+"""Write the report page of a grid, and beside it the pages of what is too much for one."""
+
+from functools import partial
 
 import pandas as pd
 
@@ -14,11 +16,14 @@ from echochamber.report import page
 def body(job: Job[GridSpec]) -> None:
     grid = Grid.of(job.spec)
     claims = pd.read_csv(grid.paths.root / "claims.csv")
-    files.write_text(job.out / "report.html", page.render(grid, tables.read(grid.paths.tables), claims))
+    main_page, beside = page.render(grid, tables.read(grid.paths.tables), claims)
+    files.write_aside(job.out / "report", partial(page.write, beside))
+    files.write_text(job.out / "report.html", main_page)
     figures = [grid.paths.figures / f"{study}-{kind}.png" for study, kind in grid.figures]
+    samples = [grid.paths.samples(*evaluation) for evaluation in grid.evaluations]
     job.write_provenance(
         "report.provenance.json",
-        read=[*grid.tables, grid.paths.root / "claims.csv", *(path for path in figures if path.exists())],
+        read=[*grid.tables, grid.paths.root / "claims.csv", *(path for path in (*figures, *samples) if path.exists())],
         thresholds=thresholds_sha256(),
     )
 

@@ -19,7 +19,7 @@ VERSIONS = {
     "forecast": 1,  # echochamber/analysis/tables/forecasts.py
     "claims": 4,  # echochamber/analysis/claims/claims.py
     "figure": 4,  # echochamber/figures
-    "report": 4,  # echochamber/report/page.py
+    "report": 5,  # echochamber/report/page.py
     "download": 1,  # echochamber/data/download.py
     "mixtures": 1,  # echochamber/data/mixture.py
     "status": 1,  # echochamber/grid/status.py

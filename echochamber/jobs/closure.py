@@ -27,7 +27,7 @@ from echochamber.jobs import files
 
 PACKAGE = Path(__file__).parents[1]
 """The folder of the package `echochamber`."""
-CODE = (".py", ".j2")
+CODE = (".py", ".j2", ".css", ".js")
 """Endings of files that are code when a module beside them names them."""
 NO_CODE = ("grid/stages.py",)
 """Modules that hold versions of stages alone: those are in every spec."""

@@ -12,38 +12,11 @@ from echochamber.analysis.tables.decomposition import PARTS
 from echochamber.analysis.tables.styles import LENGTH
 from echochamber.formats import DEFAULT_RULE
 from echochamber.grid.expansion import Grid
+from echochamber.report.numbers import NOTHING, SPACE, effect, interval, number, percent
 from echochamber.rl.audit import WINDOW
 
 SETTING = ["mixture", "scale", "algorithm", "prompts", "base_step"]
 """What runs have in common that differ in seeds only."""
-NOTHING = "\N{EN DASH}"
-SPACE = "\N{NO-BREAK SPACE}"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number with a fixed number of digits; an en dash for none."""
-    return NOTHING if value is None or pd.isna(value) else f"{value:.{digits}f}"
-
-
-def percent(value: float | None) -> str:
-    return NOTHING if value is None or pd.isna(value) else f"{100 * value:.0f}{SPACE}%"
-
-
-def big(value: float | None) -> str:
-    """A count with separators."""
-    return NOTHING if value is None or pd.isna(value) else f"{value:,.0f}"
-
-
-def interval(estimate: float, low: float, high: float, *, signed: bool = False) -> str:
-    """0.61 [0.52, 0.70]; without brackets where there is no interval."""
-    form = "+.2f" if signed else ".2f"
-    ends = "" if pd.isna(low) or pd.isna(high) else f" [{low:{form}}, {high:{form}}]"
-    return f"{estimate:{form}}{ends}"
-
-
-def effect(value: float | None) -> str:
-    """A smallest effect; "none" where no effect would be found."""
-    return "" if value is None or pd.isna(value) else "none" if np.isinf(value) else f"{value:.2f}"
 
 
 def settings(tables: Mapping[str, pd.DataFrame]) -> list:

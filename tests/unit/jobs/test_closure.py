@@ -85,7 +85,8 @@ def test_the_real_scripts_reach_what_they_run():
     assert "echochamber/rl/rollout.py" not in names("pretrain")
     assert "echochamber/analysis/claims/claims.py" in names("judge_claims")
     assert "echochamber/figures/formats.py" in names("draw_figure")
-    assert "echochamber/report/report.html.j2" in names("write_report")
+    page = names("write_report")
+    assert {f"echochamber/report/web/{name}" for name in ("report.html.j2", "report.css", "browser.js")} <= set(page)
     assert "echochamber/grid/stages.py" not in names("make_tables")
     measures = names("measure_evaluation")
     assert "echochamber/analysis/tables/coverage.py" in measures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -16,8 +17,11 @@ from echochamber.analysis.claims.thresholds import thresholds_sha256
 from echochamber.analysis.tables import tables
 from echochamber.jobs.files import write_json
 from echochamber.report import report_facts as facts
-from echochamber.report import report_tables
-from echochamber.report.page import interval, outcome, render
+from echochamber.report import report_tables, web
+from echochamber.report.answers import answer
+from echochamber.report.numbers import interval
+from echochamber.report.overview import outcome
+from echochamber.report.page import render
 from echochamber.rl.mismatch import LIMITS
 from echochamber.settings import CLAIMS
 
@@ -33,7 +37,8 @@ STUDIES = {
         "claims": ["C1", "C2", "C11", "C14"],
     }
 }
-VOID = {"meta", "img", "br", "link", "hr", "input"}
+VOID = {"meta", "img", "br", "link", "hr", "input", "rect", "path", "use"}
+FIGURES = 2
 
 
 class Page(HTMLParser):
@@ -46,12 +51,17 @@ class Page(HTMLParser):
         self.anchors: set[str] = set()
         self.links: list[str] = []
         self.tags: set[str] = set()
+        self.attributes: set[str] = set()
         self.words: list[str] = []
         self.feed(text)
         self.close()
 
+    def handle_startendtag(self, tag: str, attributes: list) -> None:
+        self.handle_starttag(tag, attributes)
+
     def handle_starttag(self, tag: str, attributes: list) -> None:
         given = dict(attributes)
+        self.attributes |= given.keys()
         self.tags.add(tag)
         self.anchors |= {given["id"]} if "id" in given else set()
         self.links += [given["href"]] if "href" in given else []
@@ -63,7 +73,8 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        if self.open[-1:] not in (["script"], ["style"]):
+            self.words.append(data)
 
     @property
     def text(self) -> str:
@@ -91,7 +102,9 @@ def made(grid):
 def html(grid, made):
     for study, kind in grid.figures:
         figures.save(*figures.draw(grid, study, kind, made), grid.paths.figures / f"{study}-{kind}")
-    return render(grid, made, claims.evaluate(grid, made))
+    text, beside = render(grid, made, claims.evaluate(grid, made))
+    assert beside == {}
+    return text
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +114,30 @@ def page(html):
 
 def test_one_file_that_needs_nothing_else(page):
     assert page.open == []
-    assert not page.tags & {"script", "link", "iframe", "object"}
-    assert len(page.fetched) == 2
+    assert not page.tags & {"link", "iframe", "object", "embed", "base", "form"}
+    assert "style" not in page.attributes
+    assert not [name for name in page.attributes if name.startswith("on")]
+    assert len(page.fetched) == FIGURES
     assert all(uri.startswith("data:image/png;base64,iVBORw0KGgo") for uri in page.fetched)
-    assert "url(" not in page.text
+    assert not re.search(r"url\(|@import", web.style())
 
 
 def test_links_lead_somewhere(page):
     assert all(link.startswith("#") and link[1:] in page.anchors for link in page.links)
+    assert {"#study-algorithms", "#completions", "#claims", "#tables", "#provenance"} <= set(page.links)
+
+
+def test_the_first_screen_answers_each_question_with_its_number_and_interval(html, made, grid):
+    first = html[html.index('<section id="top">') : html.index('id="found"')]
+    text = Page(f"<div>{first}</div>").text
+    found = answer(grid, made, claims.evaluate(grid, made), "algorithms")
+    assert STUDIES["algorithms"]["title"] in text
+    for line in found.lines:
+        assert f"{line.winner} {line.share}".replace("\N{NO-BREAK SPACE}", " ") in text
+        assert line.gain in text
+    for ruling in found.rulings:
+        assert ruling.hypothesis in text
+    assert "inconclusive" in text
 
 
 def test_it_says_what_was_asked_and_found(page, made, grid):
@@ -127,7 +156,7 @@ def test_it_says_what_was_asked_and_found(page, made, grid):
     assert caption in text
 
 
-def test_completions_are_shown_as_text(html, page):
+def test_wrong_completions_are_shown_as_text(html, page):
     assert "&lt;llm-code&gt;" in html
     assert "<llm-code>" not in html
     assert fabricated.TEXT["tinygsm"] in " ".join(page.words)
@@ -150,7 +179,7 @@ def test_without_figures_and_provenance_it_still_says_the_rest(tmp_path):
     grid = fabricated.grid(tmp_path, **STUDIES)
     fabricated.fabricate(grid, questions=10, steps=(1,))
     made = tables.build(grid)
-    page = Page(render(grid, made, claims.evaluate(grid, made)))
+    page = Page(render(grid, made, claims.evaluate(grid, made))[0])
     assert page.fetched == []
     assert "not recorded" in page.text
 
@@ -187,11 +216,11 @@ def test_errors_and_steps_are_those_of_the_tables_and_hostile_text_is_escaped(gr
     row = table[table["id"].isna() & (table["among"] == "wrong") & (table["question_set"] == "synth-gsm")]
     row = row[(row["step"] == 0) & (row["algorithm"] == "grpo")].sort_values("estimate").iloc[-1]
     hostile = made["error_examples"].assign(completion="</pre><script>alert(1)</script>", evidence="<b>&")
-    html = render(grid, made | {"error_examples": hostile}, claims.evaluate(grid, made))
+    html, _ = render(grid, made | {"error_examples": hostile}, claims.evaluate(grid, made))
     page = Page(html)
     assert page.open == []
-    assert "script" not in page.tags
-    assert "&lt;script&gt;" in html
+    assert "&lt;script&gt;alert" in html
+    assert "<script>alert" not in html
     assert interval(row.estimate, row.low, row.high) in page.text
     steps = made["process"]
     steps = steps[steps["id"].isna() & (steps["measure"] == "pass_at_k_by_right_steps") & (steps["k"] == 16)]
@@ -210,14 +239,14 @@ def test_a_run_whose_reward_and_right_steps_part_is_named(grid, made):
     warning = np.where(odd & (reward == 0.9), 1.0, 0.0)
     log = log.assign(reward_mean=reward, right_steps_mean=steps, reward_minus_right_steps=reward - steps)
     tables = made | {"training": log.assign(audit_warning=warning)}
-    html = render(grid, tables, claims.evaluate(grid, made))
+    html, _ = render(grid, tables, claims.evaluate(grid, made))
     text = Page(html).text
     runs = log["id"].nunique()
     assert f"reward and right steps have parted in 1 of the {runs} runs" in text
     first, *_ = (row for row in report_tables.audit(tables) if row["parted"])
     assert (first["reward"], first["right_steps"]) == (pytest.approx([0.3, 0.9]), pytest.approx([0.25, 0.2]))
     assert first["parted"] == log[odd]["step"].iloc[5]
-    calm = render(grid, made | {"training": log[~odd].assign(audit_warning=0.0)}, claims.evaluate(grid, made))
+    calm, _ = render(grid, made | {"training": log[~odd].assign(audit_warning=0.0)}, claims.evaluate(grid, made))
     assert "have parted" not in Page(calm).text
     assert "Reward beside right steps" in Page(calm).text
 
@@ -245,10 +274,8 @@ def test_a_sampler_that_is_not_the_trainers_is_warned_of(grid, made):
             "precision": grid.file.algorithms[grid.runs[id].algorithm].precision,
         }
     ]
-    text = Page(render(grid, made | {"training": worse}, claims.evaluate(grid, made))).text
+    text = Page(render(grid, made | {"training": worse}, claims.evaluate(grid, made))[0]).text
     assert f"sampler and trainer differ in 1 of {len(grid.runs)} RL runs" in text
     assert f"{id}: since step {steps[1]}; at worst {mean / 2:.3g} nats" in text
-    assert (
-        "sampler and trainer differ"
-        not in Page(render(grid, made | {"training": calm}, claims.evaluate(grid, made))).text
-    )
+    calm_page, _ = render(grid, made | {"training": calm}, claims.evaluate(grid, made))
+    assert "sampler and trainer differ in" not in Page(calm_page).text
