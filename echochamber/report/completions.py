@@ -21,12 +21,9 @@ from echochamber.formats import DEFAULT_RULE, FORMATS, RULES
 from echochamber.grid.expansion import Grid
 from echochamber.grid.ids import Model, Run
 from echochamber.jobs.files import read_json_lines
-from echochamber.printable import printable_lines
-from echochamber.report.web import packed
+from echochamber.report.web import LONGEST, cut, packed
 from echochamber.verify.verdict import FLAGS, STATUSES
 
-LONGEST = 3000
-"""Characters of a completion that are shown; what is cut is said."""
 ROWS = 20_000
 """Completions of one evaluation: where there are more, the first questions."""
 IN_REPORT = 2_700_000
@@ -116,11 +113,6 @@ def questions(grid: Grid, benchmark: str) -> dict[str, tuple[str, str]]:
     return {
         str(row["question_id"]): (cut(row["question"])[0], cut(str(row["answer"]))[0]) for row in read_json_lines(path)
     }
-
-
-def cut(text: str, longest: int = LONGEST) -> tuple[str, int]:
-    """The first characters of a text, every one of them printable, and how many it has in all."""
-    return printable_lines(text[:longest]), len(text)
 
 
 def chunk(path: Path, id: str, order: list[str], most_bytes: int) -> Chunk:

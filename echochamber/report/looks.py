@@ -16,10 +16,11 @@ PATHS = {
     "P": "M-2-5.5H2V-2H5.5V2H2V5.5H-2V2H-5.5V-2H-2Z",
     "x": "M-4.5-4.5L4.5 4.5M4.5-4.5L-4.5 4.5",
     "X": "M-4.5-4.5L4.5 4.5M4.5-4.5L-4.5 4.5",
+    "+": "M-5.5 0H5.5M0-5.5V5.5",
     "*": "M0-6L1.6-1.9L6-1.9L2.4 .9L3.7 5L0 2.5L-3.7 5L-2.4 .9L-6-1.9L-1.6-1.9Z",
 }
 """A marker's name as in the figures -> its outline as an SVG path around 0."""
-LINES = frozenset("xX")
+LINES = frozenset("xX+")
 """Markers that are lines, without an inside."""
 HATCHES = ("", "M-1 7L7-1", "M3 0V6", "M-1-1L7 7M-1 7L7-1", "M0 3H6")
 """Of the first format, the second, ...: strokes over a 6 x 6 tile."""

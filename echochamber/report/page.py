@@ -17,9 +17,9 @@ import yaml
 from echochamber.analysis.claims.thresholds import thresholds, thresholds_sha256
 from echochamber.grid import registration
 from echochamber.grid.expansion import Grid, dump
-from echochamber.report import completions, report_tables, study_sections, web
+from echochamber.report import completions, plots, report_tables, study_sections, web
 from echochamber.report import report_facts as facts
-from echochamber.report.looks import looks
+from echochamber.report.looks import PATHS, looks
 from echochamber.report.numbers import big, effect, number, percent
 from echochamber.report.overview import outcome, summary
 from echochamber.report.report_tables import settings
@@ -79,9 +79,20 @@ def _data(grid: Grid, filled: list[completions.Page], page: completions.Page) ->
     """What the scripts of one page read."""
     return {
         "looks": web.in_script([asdict(look) for look in looks()]),
+        "marks": web.in_script(PATHS),
         "index": web.in_script(completions.index(grid, filled, page)),
         "chunks": list(page.chunks.values()),
+        "plots": {} if page.name else _plots(grid),
     }
+
+
+def _plots(grid: Grid) -> dict[str, str]:
+    """Figure -> its numbers, packed; figures that stay pictures are left out."""
+    packed = {}
+    for study, kind in grid.figures:
+        if numbers := plots.plot(kind, grid.paths.figures / f"{study}-{kind}.csv"):
+            packed[f"{study}-{kind}"] = web.packed(numbers)
+    return packed
 
 
 def _world(grid: Grid, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from echochamber.printable import shown
+from echochamber.printable import printable_lines
 
+LONGEST = 3000
+"""Characters of a text of a model, or of a question, that a page shows; what is cut is said."""
 HERE = Path(__file__).parent
 TEMPLATES = (
     *("page.html.j2", "report.html.j2", "macros.html.j2", "first.html.j2", "study.html.j2", "world.html.j2"),
@@ -27,9 +29,9 @@ TEMPLATES = (
     "completions.html.j2",
 )
 """`report.html.j2` and `completions.html.j2` are pages, the others parts of them."""
-STYLES = ("report.css",)
-SCRIPTS = ("page.js", "tables.js", "browser.js", "verdicts.js")
-"""In this order in a page, as one script."""
+STYLES = ("uPlot.min.css", "report.css")
+SCRIPTS = ("uPlot.iife.min.js", "page.js", "parts.js", "tables.js", "plots.js", "browser.js", "verdicts.js")
+"""In this order in a page, as one script. uPlot draws the plots (MIT, uPlot.LICENSE; docs/report.md says why it)."""
 
 
 def environment(filters: Mapping[str, Any]) -> Environment:
@@ -41,9 +43,22 @@ def environment(filters: Mapping[str, Any]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"shown": shown, **filters}
+    made.filters |= {"shown": clipped, **filters}
     made.globals |= {"style": Markup(style()), "script": Markup(script()), "policy": policy()}
     return made
+
+
+def cut(text: str, longest: int = LONGEST) -> tuple[str, int]:
+    """The first characters of a text, every one of them printable, and how many it has in all."""
+    return printable_lines(text[:longest]), len(text)
+
+
+def clipped(value: Any) -> Any:
+    """A text as a page may show it, with a note where it is cut; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    text, total = cut(value)
+    return text if total <= LONGEST else f"{text} … (cut: {total:,} characters in all)"
 
 
 @cache

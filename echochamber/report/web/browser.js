@@ -1,52 +1,8 @@
 // The completion browser. Whatever a model wrote reaches the page through text nodes alone.
-const browserParts = (() => {
-  const element = (name, attributes = {}, ...children) => {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) {
-      if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
-    }
-    made.append(...children.filter((child) => child !== null && child !== undefined));
-    return made;
-  };
-  const json = (id) => JSON.parse(document.getElementById(id).textContent);
-
-  // Base64 of gzip of JSON, unpacked when it is first asked for.
-  const unpack = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
-  };
-  const known = new Map();
-  const chunk = (id) => {
-    if (!known.has(id)) known.set(id, unpack(document.getElementById(id).textContent));
-    return known.get(id);
-  };
-
-  const SVG = "http://www.w3.org/2000/svg";
-  const drawn = (name, attributes, ...children) => {
-    const made = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...children);
-    return made;
-  };
-  const tag = (format) => element("span", { class: "tag" },
-    drawn("svg", { class: "mark", width: 12, height: 12, "aria-hidden": "true" }, drawn("use", { href: `#mark-${format}` })), format);
-  const bar = (shares, words) => {
-    let x = 0;
-    const parts = Object.entries(shares).filter(([, share]) => share > 0).map(([format, share]) => {
-      const part = drawn("rect", { x: 150 * x, y: 0, width: 150 * share, height: 10, fill: `url(#fill-${format})` });
-      x += share;
-      return part;
-    });
-    return drawn("svg", { class: "bar", width: 150, height: 10, viewBox: "0 0 150 10", role: "img", "aria-label": words }, ...parts);
-  };
-  return { element, json, chunk, unpack, tag, bar };
-})();
-
 (() => {
   const root = document.getElementById("browser");
   if (!root) return;
-  const { element, json, chunk, unpack, tag, bar } = browserParts;
+  const { element, json, chunk, unpack, tag, bar } = parts;
   const index = json("data-browser");
   const runs = new Map(index.runs.map((run) => [run.id, run]));
   const questionTexts = new Map();
@@ -64,14 +20,15 @@ const browserParts = (() => {
 
   // --- controls ---
   const choice = (key, label, options) => {
-    const select = element("select", { onchange: () => change(key, select.value) });
+    const select = element("select", { id: `choose-${key}`, onchange: () => change(key, select.value) });
     const set = (values) => {
       select.replaceChildren(...values.map(([value, words]) => element("option", { value }, words)));
       select.value = state[key];
       if (select.selectedIndex < 0) { select.selectedIndex = 0; state[key] = select.value; }
     };
     if (options) set(options);
-    return { box: element("label", { class: key === "run" || key === "question" ? "wide" : null }, label, select), set, select };
+    const box = element("div", { class: key === "run" || key === "question" ? "wide" : null }, element("label", { for: select.id }, label), select);
+    return { box, set, select };
   };
   const controls = {
     run: choice("run", "Model or run", index.runs.map((run) => [run.id, run.id])),
@@ -82,13 +39,13 @@ const browserParts = (() => {
     decoding: choice("decoding", "Decoding", [["", "any"], ["greedy", "greedy"], ["sample", "sampled"]]),
     question: choice("question", "Question"),
   };
-  const search = element("input", { type: "search", onchange: () => change("search", search.value) });
+  const search = element("input", { type: "search", id: "choose-words", onchange: () => change("search", search.value) });
   const position = element("span", { role: "status" });
   const move = (by) => { turn = matches.length ? (turn + by + matches.length) % matches.length : 0; state.row = matches[turn] ?? -1; show(); };
   const shown = element("div", {});
   root.append(
     element("div", { class: "controls" }, ...Object.values(controls).map((control) => control.box),
-      element("label", {}, "Words in the completion", search)),
+      element("div", {}, element("label", { for: search.id }, "Words in the completion"), search)),
     element("div", { class: "steps" },
       element("button", { type: "button", onclick: () => move(-1) }, "← Previous"),
       element("button", { type: "button", onclick: () => move(1) }, "Next →"), position),
@@ -214,13 +171,13 @@ const browserParts = (() => {
 
   // --- links into it ---
   const follow = async () => {
-    const [place, query] = decodeURIComponent(location.hash).split("?");
+    const [place, query] = location.hash.split("?");
     const wanted = place === "#completions" && query ? new URLSearchParams(query) : new URLSearchParams();
     if (runs.has(wanted.get("run"))) state.run = wanted.get("run");
     state.set = wanted.get("set") || state.set;
     state.step = wanted.get("step") || "";
     controls.run.select.value = state.run;
-    if (!wanted.has("run") && runs.get(state.run).at[Object.keys(runs.get(state.run).at)[0]][0]) {
+    if (!runs.has(wanted.get("run")) && runs.get(state.run).at[Object.keys(runs.get(state.run).at)[0]][0]) {
       const here = index.runs.find((run) => Object.values(run.at).some(([page]) => !page));
       if (!here) { position.textContent = "Choose a run: its completions are in a page beside this one."; return; }
       state.run = controls.run.select.value = here.id;

@@ -14,12 +14,8 @@
     root.dataset.theme = dark() ? "light" : "dark";
     try { localStorage.setItem("theme", root.dataset.theme); } catch { /* some browsers keep nothing of files */ }
     name();
-    document.dispatchEvent(new Event("theme"));
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    name();
-    document.dispatchEvent(new Event("theme"));
-  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
 
   const menu = document.getElementById("menu");
   const open = (yes) => menu.setAttribute("aria-expanded", String(yes));

@@ -1,6 +1,6 @@
 // Why the verifier decided as it did, in words.
 function verdictInWords(index, part, row, gold) {
-  const { element, json } = browserParts;
+  const { element, json } = parts;
   const looks = Object.fromEntries(json("data-looks").map((look) => [look.name, look]));
   const PLACES = {
     returned: "what the function returns when it is run",

@@ -14,6 +14,7 @@ from hostile_texts import TEXTS
 from echochamber.formats import FORMATS, RULES
 from echochamber.printable import printable_lines
 from echochamber.report import completions
+from echochamber.report.web import LONGEST
 from echochamber.verify.verdict import FLAGS, STATUSES
 
 STUDY = {
@@ -80,10 +81,10 @@ def test_hostile_texts_are_escaped_and_cut(grid, tmp_path):
     shown = [data["texts"][i] for i in data["text"]]
     by_row = dict(zip([(q, s) for q, s in zip(data["question"], data["sample"], strict=True)], shown, strict=True))
     assert len(by_row) == len(texts)
-    expected = {printable_lines(t) if len(t) <= completions.LONGEST else (len(t),) for t in texts}
+    expected = {printable_lines(t) if len(t) <= LONGEST else (len(t),) for t in texts}
     assert {t if isinstance(t, str) else (t[1],) for t in shown} == expected
     (long,) = [t for t in shown if isinstance(t, list)]
-    assert long == ["x" * completions.LONGEST, 1_000_000]
+    assert long == ["x" * LONGEST, 1_000_000]
     for text in [*(t if isinstance(t, str) else t[0] for t in shown), *data["questions"]]:
         assert printable_lines(text) == text
 

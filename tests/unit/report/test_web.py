@@ -51,3 +51,9 @@ def test_what_a_template_shows_is_escaped():
     template = web.environment({}).from_string("<p>{{ text }}</p>{{ text | shown }}")
     html = template.render(text="<b>\u202e&")
     assert html == "<p>&lt;b&gt;\u202e&amp;</p>&lt;b&gt;\\u202e&amp;"
+
+
+def test_a_long_text_is_cut_and_says_so():
+    assert web.clipped("x" * web.LONGEST) == "x" * web.LONGEST
+    assert web.clipped("\u202e" * 5000).startswith("\\u202e" * web.LONGEST + " … (cut: 5,000 characters in all)")
+    assert web.clipped(None) is None
