@@ -11,13 +11,14 @@ CORES ?= all
 SLURM_PLUGIN := build/slurm-plugin
 SLURM_CLUSTER := build/slurm-cluster
 
-.PHONY: help grid-is-read demo test test-fast lint format accept-code findings part keep keep-check register figures report plan status watch clean-results slurm-plugin slurm-up slurm-down
+.PHONY: help grid-is-read demo test test-fast lint format accept-code findings part keep keep-check register figures report report-now plan status watch clean-results slurm-plugin slurm-up slurm-down
 help:
 	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (6 to 12 minutes on two cores)"
 	@echo "make test           lint and the whole test suite"
 	@echo "make test-fast      the tests of the rooms that are tested in seconds, for the edit loop"
 	@echo "make figures        draw the figures of $(GRID) (and make what they need)"
 	@echo "make report         write its report page"
+	@echo "make report-now     write the report of what is finished of it (results/.../now), also beside a running one"
 	@echo "make plan           print what its jobs take (tokens, FLOPs, hours, memory, disk) before anything runs"
 	@echo "make findings       make the verdicts and figures of results/findings again from its tables"
 	@echo "make register         fix $(GRID) and the thresholds before its runs (NOTE=... for an amendment)"
@@ -87,6 +88,9 @@ keep-check: $(READY)
 
 register: $(READY)
 	$(BIN)/python workflow_scripts/register.py --grid $(GRID) --note "$(NOTE)"
+
+report-now: $(READY)
+	@$(BIN)/python workflow_scripts/write_report_now.py --grid $(GRID)
 
 plan: grid-is-read
 	@$(BIN)/snakemake plan --cores 1 --quiet rules progress host --configfile $(GRID)

@@ -4,6 +4,7 @@
 localrules:
     report,
     write_report,
+    report_now,
     plan,
     status,
 
@@ -42,6 +43,23 @@ rule write_report:
         "Report"
     shell:
         "job write_report --spec {params.spec:q} --out {params.out:q} --log {log:q}"
+
+
+# Of what is finished, into now/. Without inputs and outputs: each time that it is asked for, of what is there.
+rule report_now:
+    log:
+        RESULTS / "logs/report_now.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        spec=as_params(GRID.grid_spec("report")),
+    message:
+        "Report of what is finished"
+    shell:
+        "script write_report_now --spec {params.spec:q} 2> {log:q}"
 
 
 # Without a declared output, so that it is printed each time that it is asked for. Writes plan.csv.

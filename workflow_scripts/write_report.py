@@ -1,14 +1,11 @@
 """Write the report page of a grid, and beside it the pages of what is too much for one."""
 
-from functools import partial
-
 import pandas as pd
 
 from echochamber.analysis.claims.thresholds import thresholds_sha256
 from echochamber.analysis.tables import tables
 from echochamber.grid.expansion import Grid
 from echochamber.grid.specs import GridSpec
-from echochamber.jobs import files
 from echochamber.jobs.job import Job, main
 from echochamber.report import page
 
@@ -16,9 +13,7 @@ from echochamber.report import page
 def body(job: Job[GridSpec]) -> None:
     grid = Grid.of(job.spec)
     claims = pd.read_csv(grid.paths.root / "claims.csv")
-    main_page, beside = page.render(grid, tables.read(grid.paths.tables), claims)
-    files.write_aside(job.out / "report", partial(page.write, beside))
-    files.write_text(job.out / "report.html", main_page)
+    page.save(*page.render(grid, tables.read(grid.paths.tables), claims), job.out)
     figures = [grid.paths.figures / f"{study}-{kind}.png" for study, kind in grid.figures]
     samples = [grid.paths.samples(*evaluation) for evaluation in grid.evaluations]
     job.write_provenance(

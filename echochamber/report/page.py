@@ -17,6 +17,7 @@ import yaml
 from echochamber.analysis.claims.thresholds import thresholds, thresholds_sha256
 from echochamber.grid import registration
 from echochamber.grid.expansion import Grid, dump
+from echochamber.jobs import files
 from echochamber.report import completions, plots, report_tables, study_sections, web
 from echochamber.report import report_facts as facts
 from echochamber.report.looks import PATHS, looks
@@ -32,7 +33,11 @@ VERDICTS = ("holds", "fails", "inconclusive", "not in this grid")
 
 
 def render(
-    grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame, unfinished: str = ""
+    grid: Grid,
+    tables: Mapping[str, pd.DataFrame],
+    claims: pd.DataFrame,
+    unfinished: str = "",
+    whole: Grid | None = None,
 ) -> tuple[str, dict[str, str]]:
     """The page as HTML, and the pages beside it (name -> HTML) with the completions that are too many for it.
 
@@ -40,6 +45,7 @@ def render(
         tables: as `analysis.tables.tables.read` gives them.
         claims: as `claims.evaluate`.
         unfinished: what is missing of the grid, in words; empty where nothing is.
+        whole: the grid with what is missing, if something is.
 
     Reads figures, samples, question sets, mixtures and provenance of the grid; what is missing of them is left out.
     """
@@ -51,7 +57,7 @@ def render(
         "looks": looks(),
         "unfinished": unfinished,
         "seeds": _seeds(grid),
-        "studies": [study_sections.section(grid, tables, claims, name) for name in grid.file.studies],
+        "studies": [study_sections.section(grid, tables, claims, name, whole or grid) for name in grid.file.studies],
         "outcomes": outcomes,
         "summary": summary(outcomes),
     }
@@ -68,11 +74,17 @@ def render(
     return main, pages
 
 
-def write(pages: Mapping[str, str], folder: Path) -> None:
-    """The pages beside the report, into a new folder."""
-    folder.mkdir()
-    for name, text in pages.items():
-        (folder / name).write_text(text, encoding="utf-8")
+def save(main: str, beside: Mapping[str, str], folder: Path) -> Path:
+    """The page as folder/report.html, the others in folder/report/. Returns the path of the first."""
+
+    def pages(aside: Path) -> None:
+        aside.mkdir()
+        for name, text in beside.items():
+            (aside / name).write_text(text, encoding="utf-8")
+
+    files.write_aside(folder / completions.FOLDER, pages)
+    files.write_text(folder / "report.html", main)
+    return folder / "report.html"
 
 
 def _data(grid: Grid, filled: list[completions.Page], page: completions.Page) -> dict[str, Any]:

@@ -35,8 +35,10 @@ LINE = ("label", "condition", "winner", "share", "gain", "accuracy", "replicates
 Claims = list[list[dict[str, Any]]]
 
 
-def section(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame, name: str) -> dict[str, Any]:
-    """All that `study.html.j2` and the first screen show of a study."""
+def section(
+    grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame, name: str, whole: Grid
+) -> dict[str, Any]:
+    """All that `study.html.j2` and the first screen show of a study. whole: the grid with what is missing of it."""
     study = grid.file.studies[name]
     found = answer(grid, tables, claims, name)
     return {
@@ -50,7 +52,7 @@ def section(grid: Grid, tables: Mapping[str, pd.DataFrame], claims: pd.DataFrame
         "figures": _figures(grid, name),
         "claims": grouped(claims[claims["study"] == name]),
         "differences": differences(grid, name),
-        "troubles": troubles(grid, tables, name),
+        "troubles": troubles(whole, tables, name),
     }
 
 

@@ -64,11 +64,8 @@ def report(grid) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(completions, "IN_REPORT", completions.pages(grid)[0].size - 1)
         main, beside = page.render(grid, built, claims.evaluate(grid, built))
-    path = grid.paths.root / "report.html"
-    path.write_text(main, encoding="utf-8")
-    page.write(beside, grid.paths.root / "report")
     assert len(beside) == 1
-    return path
+    return page.save(main, beside, grid.paths.root)
 
 
 @pytest.fixture(scope="session")
