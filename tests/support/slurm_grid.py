@@ -98,7 +98,8 @@ class Grid:
         """What Snakemake, the jobs and the training said and what Slurm knows of them: shown where a test fails."""
         jobs = re.findall(r"has been submitted with SLURM jobid (\d+)", self.output.read_text())
         log = self.log.read_text() if self.log.exists() else "no log of the training"
-        of_jobs = [f"{path.name}:\n{path.read_text()}" for path in (self.folder / ".snakemake/slurm_logs").rglob("*.log")]
+        logs = (self.folder / ".snakemake/slurm_logs").rglob("*.log")
+        of_jobs = [f"{path.name}:\n{path.read_text()}" for path in logs]
         known = (slurm("scontrol", "show", "job", job) for job in jobs)
         return "\n".join([self.output.read_text(), log, *of_jobs, *known])
 

@@ -189,7 +189,7 @@ def test_measured_on_an_h200():
     shape = count.olmo(Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000)
     h200 = machine.Machine(Hardware(device="H200"))
     forward_pass = (512 * 508 + 64 * 29) * count.forward_per_token(shape, 29 + 508)
-    for passes, measured in ((4.875, 1.20), (9, 1.89)):  # GRPO's log-probabilities of 7 updates in 8 and the base's, PPO's
+    for passes, measured in ((4.875, 1.20), (9, 1.89)):  # of GRPO and of PPO
         seconds = h200.training_seconds(shape, passes * forward_pass, passes, "bf16", "rl_update")
         assert seconds == pytest.approx(measured, rel=0.15)
     work = count.generation(shape, prompts=64, samples=8, prompt=29, completion=512)
