@@ -11,7 +11,7 @@ CORES ?= all
 SLURM_PLUGIN := build/slurm-plugin
 SLURM_CLUSTER := build/slurm-cluster
 
-.PHONY: help grid-is-read demo test test-fast lint format accept-code findings part keep keep-check register figures report report-now plan status watch clean-results slurm-plugin slurm-up slurm-down
+.PHONY: help grid-is-read demo test test-fast lint format accept-code findings part keep keep-check register figures report report-now compare plan status watch clean-results slurm-plugin slurm-up slurm-down
 help:
 	@echo "make demo           run $(GRID): corpora, training, RL, evaluation, figures, report (6 to 12 minutes on two cores)"
 	@echo "make test           lint and the whole test suite"
@@ -19,6 +19,7 @@ help:
 	@echo "make figures        draw the figures of $(GRID) (and make what they need)"
 	@echo "make report         write its report page"
 	@echo "make report-now     write the report of what is finished of it (results/.../now), also beside a running one"
+	@echo "make compare WITH=results/other   compare it with another grid, or itself under another commit"
 	@echo "make plan           print what its jobs take (tokens, FLOPs, hours, memory, disk) before anything runs"
 	@echo "make findings       make the verdicts and figures of results/findings again from its tables"
 	@echo "make register         fix $(GRID) and the thresholds before its runs (NOTE=... for an amendment)"
@@ -37,7 +38,8 @@ grid-is-read: $(READY)
 	@$(BIN)/python -m echochamber.grid.parsing $(GRID) > /dev/null
 
 demo: grid-is-read
-	$(BIN)/snakemake --cores $(CORES) --configfile $(GRID)
+	@$(BIN)/snakemake --cores $(CORES) --configfile $(GRID)
+	@$(BIN)/python workflow_scripts/show_answers.py --grid $(GRID)
 
 test: lint $(if $(shell command -v slurmctld),$(SLURM_PLUGIN)/.ready)
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests
@@ -91,6 +93,9 @@ register: $(READY)
 
 report-now: $(READY)
 	@$(BIN)/python workflow_scripts/write_report_now.py --grid $(GRID)
+
+compare: grid-is-read
+	$(BIN)/snakemake compare --cores $(CORES) --configfile $(GRID) --config with=$(WITH)
 
 plan: grid-is-read
 	@$(BIN)/snakemake plan --cores 1 --quiet rules progress host --configfile $(GRID)

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -14,12 +15,15 @@ from snakemake.settings.types import DeploymentMethod
 
 from echochamber.data import download
 from echochamber.errors import UserError
-from echochamber.jobs import brief, gpus, lock
-from echochamber.grid import parsing
+from echochamber.jobs import brief, console, gpus, lock
+from echochamber.grid import parsing, said
 from echochamber.settings import NAME
 
 GRID_FILES = [Path(name) for name in workflow.configfiles]
 """As the user named them: for errors."""
+
+# What the rule `compare` compares with; no setting of the grid.
+WITH = str(config.pop("with", ""))
 
 try:
     for grid_file in GRID_FILES:
@@ -65,7 +69,8 @@ if HERE:
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if IN_CONDA else shlex.quote(sys.executable)
 PYTHONPATH = f"{shlex.quote(workflow.basedir)}${{{{PYTHONPATH:+:$PYTHONPATH}}}}"  # before what the user has there
-SCRIPT = f"PYTHONPATH={PYTHONPATH} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
+NO_BARS = "HF_HUB_DISABLE_PROGRESS_BARS=1"  # of libraries: they would stand in logs
+SCRIPT = f"{NO_BARS} PYTHONPATH={PYTHONPATH} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
 REQUEUE = "--requeue" if workflow.exec_mode == ExecMode.REMOTE else ""
 COMPILED = shlex.quote(str((RESULTS / "compiled").absolute()))  # what torch compiles for one job serves all of them
 PREFIX = (  # {{ }}: it is formatted
@@ -76,6 +81,13 @@ PREFIX = (  # {{ }}: it is formatted
 )
 shell.prefix(PREFIX)
 logger.addFilter(brief.Brief(PREFIX.format()))
+
+# A line a finished job instead of ten. Whoever asks for more or less than usual (--verbose, --printshellcmds, --quiet, -n)
+# gets Snakemake's own talk, and so does a cluster, whose jobs have numbers there.
+TALK = workflow.output_settings
+OWN_TALK = DRY_RUN or TALK.dryrun or TALK.verbose or TALK.quiet or TALK.printshellcmds
+if workflow.is_main_process and workflow.resource_settings.nodes is None and not OWN_TALK:
+    console.take_over(logger, console.About(partial(said.result, GRID), partial(said.how_far, GRID)))
 
 
 wildcard_constraints:

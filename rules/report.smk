@@ -5,6 +5,7 @@ localrules:
     report,
     write_report,
     report_now,
+    compare,
     plan,
     status,
 
@@ -60,6 +61,26 @@ rule report_now:
         "Report of what is finished"
     shell:
         "script write_report_now --spec {params.spec:q} 2> {log:q}"
+
+
+# `snakemake compare --config with=results/other`
+rule compare:
+    input:
+        RESULTS / "report.html",
+    log:
+        RESULTS / "logs/compare.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        here=RESULTS,
+        there=WITH,
+    message:
+        "Comparison with {params.there}"
+    shell:
+        "script compare_grids {params.here:q} {params.there:q} 2> {log:q}"
 
 
 # Without a declared output, so that it is printed each time that it is asked for. Writes plan.csv.

@@ -74,7 +74,7 @@ def _row(grid: Grid, job: Model | Run, spec: dict[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"id": job.id, "state": "waiting"}
     if (_json(out / "provenance.json") or {}).get("spec") == spec:
         row["state"] = "done"
-        row |= _last_metrics(out / "metrics.csv")
+        row |= last_metrics(out / "metrics.csv")
     running = lock.is_held(state)
     if _json(state / "spec.json") != spec:
         return row | ({"state": "running"} if running else {})
@@ -83,7 +83,7 @@ def _row(grid: Grid, job: Model | Run, spec: dict[str, Any]) -> dict[str, Any]:
     row |= {name: progress.get(name) for name in ("done", "total", "unit")}
     if row["state"] == "done":
         return row
-    row |= _last_metrics(state / "metrics.csv")
+    row |= last_metrics(state / "metrics.csv")
     row["state"] = "running" if running else "failed" if tries.error else "interrupted"
     row["error"] = tries.error
     if running and progress.get("per_second"):
@@ -92,7 +92,7 @@ def _row(grid: Grid, job: Model | Run, spec: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _last_metrics(file: Path) -> dict[str, Any]:
+def last_metrics(file: Path) -> dict[str, Any]:
     """Reward and most frequent format, or loss, of the last row; nothing where there is none yet."""
     try:
         with file.open(encoding="utf-8") as lines:

@@ -21,14 +21,12 @@ from echochamber.jobs import files
 from echochamber.report import completions, plots, report_tables, study_sections, web
 from echochamber.report import report_facts as facts
 from echochamber.report.looks import PATHS, looks
-from echochamber.report.numbers import big, effect, number, percent
 from echochamber.report.overview import outcome, summary
 from echochamber.report.report_tables import settings
 from echochamber.rl.audit import LIMIT
 from echochamber.rl.mismatch import LIMITS
 from echochamber.settings import CLAIMS
 
-FILTERS = {"number": number, "percent": percent, "big": big, "effect": effect}
 VERDICTS = ("holds", "fails", "inconclusive", "not in this grid")
 
 
@@ -62,7 +60,7 @@ def render(
         "summary": summary(outcomes),
     }
     context |= _world(grid, tables) | _tables(grid, tables) | _claims(grid, claims)
-    templates = web.environment(FILTERS)
+    templates = web.environment()
     main = templates.get_template("report.html.j2").render(context | {"data": _data(grid, filled, report)})
     pages = {
         page.name: templates.get_template("completions.html.j2").render(

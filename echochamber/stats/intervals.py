@@ -241,6 +241,16 @@ def crossed_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
     return t_interval(values.ravel(), level) if 1 in values.shape else crossed_spread(values).interval(level)
 
 
+def difference_interval(first: Interval, second: Interval) -> Interval:
+    """First minus second, of two independent estimates, from their own intervals (MOVER: Newcombe 1998, method 10;
+    Zou and Donner 2008): exact in no case, close for proportions of any size. NaN ends where an interval has none."""
+    (a, a_low, a_high), (b, b_low, b_high) = first, second
+    difference = a - b
+    low = difference - np.hypot(a - a_low, b_high - b)
+    high = difference + np.hypot(a_high - a, b - b_low)
+    return Interval(float(difference), float(low), float(high))
+
+
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Holm's step-down adjustment (Holm 1979): adjusted p-values in the order given; NaN is no test and stays NaN."""
     p = np.asarray(p_values, dtype=float)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import fabricated
 import pandas as pd
@@ -62,9 +63,29 @@ def done(folder):
 
 
 def test_every_evaluation_is_measured_once_and_every_study_joined(done, folder):
-    counts = {rule: done.stdout.count(f"(Rule: {rule})") for rule in ("measure", "join_study", "make_tables", "figure")}
-    assert counts == {"measure": 3, "join_study": 2, "make_tables": 1, "figure": 2}
+    words = {"measure": "Measuring .*", "join_study": "Tables of .*", "make_tables": "Tables", "figure": "Figure .*"}
+    lines = {
+        rule: re.findall(rf"^\[ *\d+/\d+\] {said} \(\d+:\d\d\)$", done.stdout, re.M) for rule, said in words.items()
+    }
+    assert {rule: len(some) for rule, some in lines.items()} == {
+        "measure": 3,
+        "join_study": 2,
+        "make_tables": 1,
+        "figure": 2,
+    }
     assert folder.to_do() == {}
+
+
+def test_the_console_has_a_line_a_job_and_the_log_file_the_rest(done, folder):
+    jobs = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    assert jobs
+    assert jobs[-1].startswith(f"[{len(jobs)}/{len(jobs)}] ")
+    assert not re.search("Reason:|Select jobs|Finished jobid|Missing output", done.stdout)
+    assert f"Report: {folder.results.relative_to(folder.folder) / 'report.html'}" in done.stdout
+    (file,) = (folder.folder / ".snakemake/log").glob("*.log")
+    log = file.read_text(encoding="utf-8")
+    assert log.count("Finished jobid") == len(jobs)
+    assert "Reason: Missing output files" in log
 
 
 def equal(read: dict[str, pd.DataFrame], built: dict[str, pd.DataFrame]) -> None:

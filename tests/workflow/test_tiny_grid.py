@@ -36,7 +36,7 @@ def done(grid):
     first.kill()
     first.wait()
     before = {path: path.stat().st_mtime_ns for path in grid.results.glob("corpora/*/manifest.json")}
-    again = grid.snakemake()
+    again = grid.snakemake("--printshellcmds")  # Snakemake's own talk
     assert again.returncode == 0, again.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert before

@@ -10,7 +10,6 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from echochamber.printable import printable_lines
+from echochamber.report.numbers import big, effect, number, percent
 
 LONGEST = 3000
 """Characters of a text of a model, or of a question, that a page shows; what is cut is said."""
@@ -26,15 +26,15 @@ HERE = Path(__file__).parent
 TEMPLATES = (
     *("page.html.j2", "report.html.j2", "macros.html.j2", "first.html.j2", "study.html.j2", "world.html.j2"),
     *("tables.html.j2", "process.html.j2", "claims.html.j2", "browser.html.j2", "data.html.j2"),
-    "completions.html.j2",
+    *("completions.html.j2", "compare.html.j2"),
 )
-"""`report.html.j2` and `completions.html.j2` are pages, the others parts of them."""
+"""`report.html.j2`, `completions.html.j2` and `compare.html.j2` are pages, the others parts of them."""
 STYLES = ("uPlot.min.css", "report.css")
 SCRIPTS = ("uPlot.iife.min.js", "page.js", "parts.js", "tables.js", "plots.js", "browser.js", "verdicts.js")
 """In this order in a page, as one script. uPlot draws the plots (MIT, uPlot.LICENSE; docs/report.md says why it)."""
 
 
-def environment(filters: Mapping[str, Any]) -> Environment:
+def environment() -> Environment:
     """The templates, with every value escaped that is not markup of the templates' own."""
     made = Environment(
         loader=FileSystemLoader(HERE),
@@ -43,7 +43,7 @@ def environment(filters: Mapping[str, Any]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"shown": clipped, **filters}
+    made.filters |= {"shown": clipped, "number": number, "percent": percent, "big": big, "effect": effect}
     made.globals |= {"style": Markup(style()), "script": Markup(script()), "policy": policy()}
     return made
 

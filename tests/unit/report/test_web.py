@@ -48,7 +48,7 @@ def test_a_file_that_would_end_its_own_tag_is_refused(tmp_path, monkeypatch):
 
 
 def test_what_a_template_shows_is_escaped():
-    template = web.environment({}).from_string("<p>{{ text }}</p>{{ text | shown }}")
+    template = web.environment().from_string("<p>{{ text }}</p>{{ text | shown }}")
     html = template.render(text="<b>\u202e&")
     assert html == "<p>&lt;b&gt;\u202e&amp;</p>&lt;b&gt;\\u202e&amp;"
 
