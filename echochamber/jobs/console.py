@@ -82,6 +82,8 @@ class Console(logging.Handler):
         if record.levelno >= logging.WARNING or event in PASSED:
             if self.inner.filter(record):
                 self.say(self.inner.format(record))
+        elif event == "run_info" and self.terminal.is_terminal and self.bars is None:
+            self.bars = _Bars(self.terminal, self, vars(record).get("stats") or {})
         elif event == "job_info":
             words = vars(record).get("rule_msg") or vars(record)["rule_name"]
             wildcards = {name: str(value) for name, value in dict(vars(record).get("wildcards") or {}).items()}
@@ -95,8 +97,6 @@ class Console(logging.Handler):
             self.say(str(record.msg))
 
     def _progress(self, done: int, total: int) -> None:
-        if self.bars is None and self.terminal.is_terminal:
-            self.bars = _Bars(self.terminal, self)
         for job in self.finished:
             result = self.about.result(job.rule, job.wildcards)
             took = duration(time.monotonic() - job.begun)
@@ -119,7 +119,8 @@ class Console(logging.Handler):
 class _Bars:
     """A bar of the grid, and one of each running job that says how far it is."""
 
-    def __init__(self, terminal: Terminal, console: Console) -> None:
+    def __init__(self, terminal: Terminal, console: Console, counts: Mapping[str, int]) -> None:
+        """counts: jobs of each rule, and `total`."""
         self.console = console
         columns = (
             TextColumn("{task.description}"),
@@ -128,7 +129,7 @@ class _Bars:
             TextColumn("{task.fields[left]}"),
         )
         self.progress = Progress(*columns, TimeRemainingColumn(), console=terminal, transient=True)
-        self.grid = self.progress.add_task("jobs", left="")
+        self.grid = self.progress.add_task("jobs", total=counts.get("total"), left="")
         self.tasks: dict[int, object] = {}
         self.stopped = threading.Event()
         self.progress.start()

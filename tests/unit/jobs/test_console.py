@@ -102,6 +102,7 @@ def test_a_terminal_has_bars_of_the_grid_and_of_running_jobs(logger, monkeypatch
     monkeypatch.setenv("TERM", "xterm")
     out = Terminal()
     taken = console.take_over(logger, about(HowFar(3, 12, 65)), out)
+    logger.info("Job stats: ...", extra={"event": "run_info", "stats": {"figure": 1, "posttrain": 3, "total": 4}})
     start(logger, 1, "figure", "Figure x")
     end(logger, 1, 1, 4)
     start(logger, 2, "posttrain", "Post-training a", run="a")
@@ -111,6 +112,7 @@ def test_a_terminal_has_bars_of_the_grid_and_of_running_jobs(logger, monkeypatch
         taken.bars.stopped.wait(0.02)
     taken.close()
     assert "[1/4] Figure x (0:00)" in out.getvalue()
+    assert "0/4" in out.getvalue()
     assert "3/12" in out.getvalue()
     assert "1:05 left" in out.getvalue()
 
