@@ -24,7 +24,7 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from echochamber.corpora import hub, synthetic
+from echochamber.corpora import document_sets, synthetic
 from echochamber.data.shards import write_shard
 from echochamber.data.tokenizer import train_bpe
 from echochamber.jobs.job import versions
@@ -36,7 +36,7 @@ def shard(folder: str, part: int, parts: int) -> tuple[int, float]:
     started = time.process_time()
     source = HubSource(kind="hub", dataset="tinygsm", path=folder)
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer/tokenizer.json")
-    documents = hub.documents(source, "tg", "", part, parts)
+    documents = document_sets.documents(source, "tg", "", part, parts)
     tokens = write_shard(documents, tokenizer, 2, Path(folder) / "corpus", part, parts)["tokens"]
     return tokens, time.process_time() - started
 

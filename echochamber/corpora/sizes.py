@@ -42,7 +42,7 @@ def other_readings(sources: Mapping[str, Source]) -> Iterator[tuple[str, dict[st
     """
     used: dict[str, list[str]] = {}
     for name, source in sources.items():
-        if isinstance(source, HubSource):
+        if isinstance(source, HubSource) and source.dataset:
             used.setdefault(source.dataset, []).append(name)
     for dataset, names in used.items():
         one, beside = datasets.CORPORA[dataset], datasets.CORPORA[dataset].beside

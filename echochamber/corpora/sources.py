@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from echochamber.corpora import hub, question_sets, synthetic
+from echochamber.corpora import document_sets, question_sets, synthetic
 from echochamber.corpora.documents import BadRow, Document, Question
 from echochamber.errors import UserError
 from echochamber.jobs import files
@@ -19,15 +19,15 @@ def documents(source: Source, name: str, data: str, part: int = 0, parts: int = 
     Args:
         data: the folder of downloads.
     """
-    if source.kind == "hub":
-        return hub.documents(source, name, data, part, parts)
+    if source.kind != "synthetic":
+        return document_sets.documents(source, name, data, part, parts)
     begin, end = (i * source.documents // parts for i in (part, part + 1))
     return islice(synthetic.documents(source, name), begin, end)
 
 
 def questions(question_set: QuestionSet, name: str, split: str, data: str) -> list[Question]:
     """One split of a question set, from its settings."""
-    if question_set.kind == "hub":
+    if question_set.kind != "synthetic":
         return question_sets.questions(question_set, name, split, data)
     return synthetic.questions(question_set, name, split)
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from echochamber.corpora import hub, reading
+from echochamber.corpora import locations, reading
+from echochamber.corpora.locations import Location
 from echochamber.data.fetching import Wish, fetch_all, refuse_full_disk
-from echochamber.datasets import CORPORA, QUESTION_SETS
 from echochamber.errors import UserError
 from echochamber.grid.expansion import Grid
 from echochamber.jobs import downloads
 from echochamber.jobs.downloads import File
 from echochamber.jobs.job import Progress
 from echochamber.models import imported
-from echochamber.settings import HubQuestions, HubSource, HubTokenizer
+from echochamber.settings import HubTokenizer
 
 Listing = dict[str, File]
 """Path in a repository -> file."""
@@ -50,20 +50,21 @@ def wanted(
     Args:
         sources, questions: only these corpora and (question set, split); none: all that the grid's jobs read.
     """
-    wants = []
-    for name in grid.read_corpora if sources is None else sources:
-        settings = grid.file.corpora[name]
-        if settings.kind == "hub" and not settings.path:
-            corpus = CORPORA[settings.dataset]
-            repository = (corpus.repository, "dataset", settings.revision)
-            wants.append(Wanted(f"corpora.{name}", *repository, corpus.patterns))
-    for name, split in grid.question_files if questions is None else questions:
-        asked = grid.file.question_sets[name]
-        if asked.kind == "hub" and not asked.path:
-            known = QUESTION_SETS[asked.dataset]
-            repository = (known.repository, "dataset", asked.revision)
-            wants.append(Wanted(f"question_sets.{name}", *repository, known.patterns[split]))
-    return wants
+    files = _locations(
+        grid, grid.read_corpora if sources is None else sources, grid.question_files if questions is None else questions
+    )
+    return [
+        Wanted(one.key, one.repository, "dataset", one.revision, one.patterns)
+        for one in files
+        if one.repository and not one.path
+    ]
+
+
+def _locations(grid: Grid, sources: Iterable[str], questions: Iterable[tuple[str, str]]) -> list[Location]:
+    """Where the files of corpora and of splits of question sets lie."""
+    each = [locations.of_source(name, grid.file.corpora[name]) for name in sources]
+    each += [locations.of_questions(name, grid.file.question_sets[name], split) for name, split in questions]
+    return [location for location in each if location]
 
 
 def wanted_tokenizer(grid: Grid) -> Wanted | None:
@@ -174,27 +175,16 @@ def missing(
     Looks at files here, and asks the hub once whether it can be reached; what it has is seen by the jobs.
     """
     lines: list[str | None] = []
-    on_hub = []
+    on_hub: list[Location] = []
     data = grid.file.data
-    read: list[tuple[str, HubSource | HubQuestions, str, tuple[str, ...]]] = []
-    for name in sorted(set(sources)):
-        settings = grid.file.corpora[name]
-        if settings.kind == "hub":
-            corpus = CORPORA[settings.dataset]
-            read.append((f"corpora.{name}", settings, corpus.repository, corpus.patterns))
-    for name, split in sorted(set(questions)):
-        asked = grid.file.question_sets[name]
-        if asked.kind == "hub":
-            known = QUESTION_SETS[asked.dataset]
-            read.append((f"question_sets.{name}", asked, known.repository, known.patterns[split]))
-    for key, of_hub, repository, patterns in read:
-        root = hub.root(of_hub, repository, data)
+    for location in _locations(grid, sorted(set(sources)), sorted(set(questions))):
+        root = location.root(data)
         if "://" in root:
-            on_hub.append((key, root, repository, patterns))
-        elif not reading.find(root, patterns):
-            lines.append(hub.missing(key, root, "nothing there", repository, patterns, data))
+            on_hub.append(location)
+        elif not reading.find(root, location.patterns):
+            lines.append(location.missing(data))
         else:
-            lines.append(downloads.incomplete(key, Path(root), patterns))
+            lines.append(downloads.incomplete(location.key, Path(root), location.patterns))
     ready = grid.file.tokenizer
     need_tokenizer = tokenizer and wanted_tokenizer(grid) is not None
     if need_tokenizer and isinstance(ready, HubTokenizer) and (folder := Path(data) / ready.path).is_dir():
@@ -209,11 +199,9 @@ def missing(
         if models and not imported.here(settings.path, data)
     ]
     if (on_hub or need_tokenizer or need_models) and (reason := unreachable()):
-        lines += [
-            hub.missing(key, root, reason, repository, patterns, data) for key, root, repository, patterns in on_hub
-        ]
+        lines += [location.missing(data, reason) for location in on_hub]
         if need_tokenizer and isinstance(ready, HubTokenizer):
-            lines.append(f"{hub.missing_tokenizer(ready, data)} ({reason})")
+            lines.append(f"{locations.missing_tokenizer(ready, data)} ({reason})")
         lines += [imported.missing(key, path, data, reason) for key, path in need_models]
     return [line for line in lines if line]
 

@@ -6,15 +6,16 @@ What is streamed from the hub or from a mirror is not here: there the spec's `re
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from echochamber.datasets import CORPORA, QUESTION_SETS
+from echochamber.corpora import locations
+from echochamber.corpora.locations import Location
 from echochamber.grid import specs
 from echochamber.jobs import inputs
 from echochamber.jobs.spec import Spec
 from echochamber.models import imported
 from echochamber.models.weights import ImportedWeights
-from echochamber.settings import HubQuestions, HubSource, HubTokenizer
+from echochamber.settings import HubTokenizer
 
 S = TypeVar("S", bound=Spec)
 
@@ -39,12 +40,12 @@ def read_by(spec: Spec) -> Groups:
             folders = _folders(settings.path, spec.data)
             return [_either(folders, imported.TOKENIZER), _either(folders, imported.THE_REST)]
         case specs.TokenizerSpec():
-            return [group for source in spec.sources.values() for group in _source(source, spec.data)]
+            each = [locations.of_source(name, source) for name, source in spec.sources.items()]
+            return [group for location in each for group in _files(location, spec.data)]
         case specs.ShardSpec() | specs.ContaminationShardSpec():
-            return _source(spec.settings, spec.data)
-        case specs.QuestionsSpec(settings=HubQuestions() as settings):
-            known = QUESTION_SETS[settings.dataset]
-            return _dataset(settings, known.repository, known.patterns.get(spec.split, ()), spec.data)
+            return _files(locations.of_source(spec.source, spec.settings), spec.data)
+        case specs.QuestionsSpec():
+            return _files(locations.of_questions(spec.name, spec.settings, spec.split), spec.data)
         case specs.PosttrainSpec(base=ImportedWeights() as weights):
             return _model(weights)
         case specs.EvaluateSpec(weights=ImportedWeights() as weights):
@@ -52,16 +53,11 @@ def read_by(spec: Spec) -> Groups:
     return []
 
 
-def _source(settings: Any, data: str) -> Groups:
-    if not isinstance(settings, HubSource):
+def _files(location: Location | None, data: str) -> Groups:
+    if location is None:
         return []
-    known = CORPORA[settings.dataset]
-    return _dataset(settings, known.repository, known.patterns, data)
-
-
-def _dataset(settings: HubSource | HubQuestions, repository: str, patterns: tuple[str, ...], data: str) -> Groups:
-    location = settings.path or str(Path(data) / repository)
-    return [] if "://" in location else [_either([location], patterns)]
+    folder = location.path if location.path is not None else str(Path(data) / location.repository)
+    return [] if "://" in folder else [_either([folder], location.patterns)]
 
 
 def _model(weights: ImportedWeights) -> Groups:

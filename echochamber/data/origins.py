@@ -7,16 +7,15 @@ hub itself. A folder that the user made has none: there the contents stand in th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from echochamber.corpora import hub
-from echochamber.datasets import CORPORA, QUESTION_SETS
+from echochamber.corpora import locations
+from echochamber.corpora.locations import Location
 from echochamber.grid import specs
 from echochamber.jobs import downloads
 from echochamber.jobs.spec import Spec
 from echochamber.models import imported
 from echochamber.models.weights import ImportedWeights
-from echochamber.settings import HubQuestions, HubSource, HubTokenizer
+from echochamber.settings import HubTokenizer
 
 Origin = dict[str, str]
 """`repository`, the `revision` that was asked for, `commit`."""
@@ -28,9 +27,12 @@ def of(spec: Spec) -> dict[str, list[Origin]]:
         case specs.TokenizerSpec(settings=HubTokenizer() as settings):
             origins = _model(settings.path, settings.revision, spec.data, imported.TOKENIZER)
         case specs.TokenizerSpec():
-            origins = [origin for source in spec.sources.values() for origin in _dataset(source, spec.data)]
-        case specs.ShardSpec() | specs.ContaminationShardSpec() | specs.QuestionsSpec():
-            origins = _dataset(spec.settings, spec.data, getattr(spec, "split", ""))
+            each = [locations.of_source(name, source) for name, source in spec.sources.items()]
+            origins = [origin for location in each for origin in _dataset(location, spec.data)]
+        case specs.ShardSpec() | specs.ContaminationShardSpec():
+            origins = _dataset(locations.of_source(spec.source, spec.settings), spec.data)
+        case specs.QuestionsSpec():
+            origins = _dataset(locations.of_questions(spec.name, spec.settings, spec.split), spec.data)
         case specs.PosttrainSpec(base=ImportedWeights() as weights):
             origins = _model(weights.model, weights.revision, weights.data, imported.WEIGHTS)
         case specs.EvaluateSpec(weights=ImportedWeights() as weights):
@@ -40,20 +42,15 @@ def of(spec: Spec) -> dict[str, list[Origin]]:
     return {"hub": origins} if origins else {}
 
 
-def _dataset(settings: Any, data: str, split: str = "") -> list[Origin]:
-    if isinstance(settings, HubSource):
-        repository, patterns = CORPORA[settings.dataset].repository, CORPORA[settings.dataset].patterns
-    elif isinstance(settings, HubQuestions):
-        known = QUESTION_SETS[settings.dataset]
-        repository, patterns = known.repository, known.patterns[split]
-    else:
+def _dataset(location: Location | None, data: str) -> list[Origin]:
+    if location is None or not location.repository:
         return []
-    root = hub.root(settings, repository, data)
-    if root.startswith(f"{hub.HUB}{repository}@"):
-        commits = _asked(repository, "dataset", settings.revision)
+    root, repository = location.root(data), location.repository
+    if root.startswith(f"{locations.HUB}{repository}@"):
+        commits = _asked(repository, "dataset", location.revision)
     else:
-        commits = [] if "://" in root else _listed(Path(root), patterns)
-    return [{"repository": repository, "revision": settings.revision, "commit": commit} for commit in commits]
+        commits = [] if "://" in root else _listed(Path(root), location.patterns)
+    return [{"repository": repository, "revision": location.revision, "commit": commit} for commit in commits]
 
 
 def _model(path: str, revision: str, data: str, patterns: tuple[str, ...]) -> list[Origin]:

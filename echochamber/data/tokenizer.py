@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from echochamber.corpora import hub
+from echochamber.corpora.locations import FITTING, missing_tokenizer
 from echochamber.errors import UserError
 from echochamber.jobs import downloads
 from echochamber.models.imported import TOKENIZER
@@ -80,7 +80,7 @@ def ready(settings: HubTokenizer, data: str) -> tuple[PreTrainedTokenizerBase, l
             name_or_path, revision=settings.revision, trust_remote_code=False
         )
     except Exception as error:  # whatever the network, or a library that speaks with it, makes of it
-        raise UserError(f"{hub.missing_tokenizer(settings, data)} ({type(error).__name__})") from None
+        raise UserError(f"{missing_tokenizer(settings, data)} ({type(error).__name__})") from None
     left_out: list[str] = []
     if len(tokenizer) > settings.vocabulary:
         tokenizer, left_out = without_added(tokenizer, settings.vocabulary)
@@ -88,9 +88,7 @@ def ready(settings: HubTokenizer, data: str) -> tuple[PreTrainedTokenizerBase, l
     wanted = {"vocabulary": settings.vocabulary, "end": settings.end, "id of end": END_ID}
     for key, value in wanted.items():
         if actual[key] != value:
-            raise UserError(
-                f"tokenizer.{key}: found {actual[key]!r} in {name_or_path}, allowed: {value!r} ({hub.FITTING})"
-            )
+            raise UserError(f"tokenizer.{key}: found {actual[key]!r} in {name_or_path}, allowed: {value!r} ({FITTING})")
     if left_out:
         log.info("tokens added beyond the vocabulary of %d are left out: %s", settings.vocabulary, ", ".join(left_out))
     if tokenizer.pad_token is None:

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from echochamber.datasets.dataset import HubCorpus, HubQuestionSet
+from echochamber.datasets.dataset import GoldForm, HubCorpus, HubQuestionSet, QuestionColumns, split_files
 
-__all__ = ["CORPORA", "NAMES", "QUESTION_SETS", "HubCorpus", "HubQuestionSet"]
+__all__ = [
+    "CORPORA",
+    "NAMES",
+    "QUESTION_SETS",
+    "GoldForm",
+    "HubCorpus",
+    "HubQuestionSet",
+    "QuestionColumns",
+    "split_files",
+]
 
 NAMES = (
     "finemath-3plus",

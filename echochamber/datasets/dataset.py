@@ -10,7 +10,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-GoldForm = Literal["after_hashes", "in_the_last_box", "as_it_stands", "integral"]
+GoldForm = Literal["after_hashes", "in_the_last_box", "as_it_stands", "integral", "number", "latex", "choice", "list"]
+"""How a gold answer stands in its column (`echochamber.corpora.golds`); the last four are of people's own questions."""
+
+
+def split_files(config: str | None, split: str) -> tuple[str, ...]:
+    """Where a repository of the hub keeps a split, as the hub's own conventions say; the first that is there counts.
+
+    Args:
+        split: its name, or a pattern of files (what holds `*`, `.` or `/`), which is taken as it is.
+    """
+    if any(mark in split for mark in "*./"):
+        return (split,)
+    folders = (f"{config}/", f"data/{config}/") if config else ("data/", "")
+    shapes = ("-*.parquet", ".parquet", "/*.parquet", "-*.jsonl*", ".jsonl*", "-*.json*", ".json*", ".csv*")
+    return tuple(f"{folder}{split}{shape}" for folder in folders for shape in shapes)
+
+
+@dataclass(frozen=True)
+class QuestionColumns:
+    """How questions and golds stand in the rows of a question set."""
+
+    question: tuple[tuple[str, ...], ...]
+    """Columns of the question, joined by a space; one tuple for each layout."""
+    gold: tuple[str, ...]
+    """Column of the answer, one for each layout."""
+    gold_form: GoldForm
+    options: str | None = None
+    """Column of the options of a multiple choice; None: the question states them."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +72,15 @@ class HubQuestionSet:
     gold: tuple[str, ...]
     """Column of the answer, one for each layout."""
     gold_form: GoldForm
-    """How the answer stands in its column (`echochamber.corpora.question_sets`)."""
     licence: str
     sizes: dict[str, int]
     """Questions of each split."""
     characters: float
     """Of a mean question."""
+
+    @property
+    def columns(self) -> QuestionColumns:
+        return QuestionColumns(self.question, self.gold, self.gold_form)
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -110,7 +110,10 @@ def readable(grid: Grid, table: pd.DataFrame) -> str:
     ]
     for model in grid.models.values():
         costs.shape(model)
+    for name, split in grid.question_files:
+        costs.texts.questions(name, split)
     guesses = [f"guessed: {name} is taken for the paper's 1B, allowed: its `scale`" for name in sorted(costs.guessed)]
+    guesses += [f"guessed: {key} has {what}, allowed: its files" for key, what in sorted(costs.texts.guessed.items())]
     return "\n".join([*lines, *guesses, *_warnings(grid, costs)])
 
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from echochamber.corpora import sizes, synthetic
 from echochamber.grid.expansion import Grid
 from echochamber.grid.ids import Model
+from echochamber.planning import own_sizes
 from echochamber.settings import SyntheticSource
 
 EXAMPLES = 64
@@ -28,6 +29,8 @@ class TextSizes:
         self.characters_per_token = sizes.CHARACTERS_PER_TOKEN[
             grid.file.tokenizer.kind if grid.file.tokenizer else "hub"
         ]
+        self.guessed: dict[str, str] = {}
+        """Place in the grid file -> what is supposed of texts that are not here."""
         self._corpora: dict[str, sizes.Size] = {}
         self._questions: dict[tuple[str, str], tuple[int, float]] = {}
         self._documents: dict[str, float | None] = {}
@@ -72,8 +75,13 @@ class TextSizes:
                 length = DOCUMENT_TOKENS
             documents = max(settings.documents - self.grid.file.pretraining.held_out_documents, 0)
             size = sizes.Size(documents, documents * length)
-        else:
+        elif settings.kind == "hub" and settings.dataset:
             size = sizes.CORPORA[settings.dataset]
+        else:
+            size = own_sizes.corpus(settings, source, self.grid.file.data, self.characters_per_token)
+            if size is None:
+                self.guessed[f"corpora.{source}"] = f"{own_sizes.GUESSED_TOKENS:.0e} tokens"
+                size = sizes.Size(None, own_sizes.GUESSED_TOKENS)
         if settings.max_tokens and settings.max_tokens < size.tokens:
             kept = settings.max_tokens / size.tokens
             size = sizes.Size(size.documents and size.documents * kept, settings.max_tokens)
@@ -94,9 +102,15 @@ class TextSizes:
                 except ValueError:
                     length = DOCUMENT_TOKENS * self.characters_per_token / 2
                 count = getattr(settings, split)
-            else:
+            elif settings.kind == "hub" and settings.dataset:
                 of_set = sizes.QUESTIONS[settings.dataset]
                 count, length = getattr(of_set, split), of_set.characters
+            else:
+                count, length = own_sizes.GUESSED_QUESTIONS, own_sizes.GUESSED_CHARACTERS
+                if own := own_sizes.questions(settings, name, split, self.grid.file.data):
+                    count, length = own
+                else:
+                    self.guessed[f"question_sets.{name}"] = f"{count} questions of {length:.0f} characters"
             self._questions[name, split] = count, length / self.characters_per_token + 1  # the empty line
         return self._questions[name, split]
 

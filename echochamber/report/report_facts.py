@@ -17,7 +17,15 @@ from echochamber.grid.expansion import Grid
 from echochamber.jobs import closure
 from echochamber.jobs.files import read_json_lines
 from echochamber.rl.mismatch import COLUMNS, exceeds
-from echochamber.settings import Algorithm, ExpertIteration, Source
+from echochamber.settings import (
+    Algorithm,
+    ExpertIteration,
+    HubQuestions,
+    HubSource,
+    LocalQuestions,
+    LocalSource,
+    Source,
+)
 from echochamber.settings.roles import role
 
 Row = dict[str, object]
@@ -38,7 +46,7 @@ def question_sets(grid: Grid) -> list[Row]:
             numbers = "{} to {}".format(*about.problems.numbers)
             words = f"synthetic, family {about.problems.family}, {low} to {high} steps, numbers {numbers}"
         else:
-            words = f"public benchmark {about.dataset}"
+            words = _of_files(about, "benchmark")
         decoding = f"{settings.samples} samples at temperature {settings.temperature:g}, top_p {settings.top_p:g}"
         rows.append(
             {"name": name, "what": words, "role": role(grid.file, name), "questions": len(asked), "decoding": decoding}
@@ -58,7 +66,7 @@ def sources(grid: Grid) -> list[Row]:
 
 def _source(settings: Source) -> str:
     if settings.kind != "synthetic":
-        return f"{settings.dataset}, public"
+        return _of_files(settings, "corpus")
     background = {"arithmetic_prose": "arithmetic in prose, no questions", "small_code": "small programs, no questions"}
     low, high = settings.problems.steps
     solutions = f"{settings.problems.family} questions of {low} to {high} steps, solutions written as {settings.style}"
@@ -68,6 +76,12 @@ def _source(settings: Source) -> str:
     if settings.systematic:
         words.append(f"always wrong on {', '.join(settings.systematic)}")
     return "; ".join(words)
+
+
+def _of_files(settings: HubSource | LocalSource | HubQuestions | LocalQuestions, what: str) -> str:
+    if settings.kind == "local":
+        return f"own {what}"
+    return f"public {what} {settings.dataset}" if settings.dataset else f"{settings.repository} of the hub"
 
 
 def mixtures(grid: Grid) -> list[Row]:

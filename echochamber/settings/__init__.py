@@ -7,16 +7,14 @@ unknown keys. Imports no torch: a grid is read and expanded in a fraction of a s
 from echochamber.algorithms import KL, Algorithm, ExpertIteration, PolicyGradient, Sampling
 from echochamber.schema import NAME, RandomNumbers, Settings
 from echochamber.settings.claims import CLAIMS, Primary
+from echochamber.settings.files import SPLITS, HubQuestions, HubSource, LocalQuestions, LocalSource
 from echochamber.settings.grid_file import FIGURES, BaseSamples, Benchmark, GridFile, PromptForm, Prompts, Study
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import (
     OPERATIONS,
-    SPLITS,
     BpeTokenizer,
-    HubQuestions,
-    HubSource,
     HubTokenizer,
     Mixture,
     Problems,
@@ -46,6 +44,8 @@ __all__ = [
     "HubTokenizer",
     "ImportedModel",
     "Judge",
+    "LocalQuestions",
+    "LocalSource",
     "Mixture",
     "PolicyGradient",
     "Pretraining",

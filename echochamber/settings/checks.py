@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from echochamber.errors import shortened
+from echochamber.settings.files import SPLITS, HubQuestions, LocalQuestions
 
 if TYPE_CHECKING:
     from echochamber.settings.grid_file import Study
     from echochamber.settings.training import ImportedModel, Pretraining
-    from echochamber.settings.world import Source
+    from echochamber.settings.world import QuestionSet, Source
 
 LONGEST_ID = 200
 """Characters of the names of a run together; file systems hold 255 bytes, and the id adds seeds to the names."""
@@ -97,3 +98,28 @@ def plain_text(key: str, text: str, longest: int) -> Iterator[str]:
     if len(text) > longest or not text.isprintable() or "$" in text:
         allowed = f"up to {longest} printable characters in one line, without $, which figures read as a formula"
         yield f"{key}: found {shortened(text)}, allowed: {allowed}"
+
+
+def split_of(key: str, name: str, questions: HubQuestions | LocalQuestions, split: str) -> Iterator[str]:
+    """A question set of files without the split that is asked for."""
+    if split in questions.splits:
+        return
+    if isinstance(questions, HubQuestions) and questions.dataset:
+        allowed = ", ".join(dataset for dataset, splits in SPLITS.items() if split in splits)
+        yield (
+            f"{key}.questions: found {name} ({questions.dataset}), which has no {split} split, allowed: a question set "
+            f"of {allowed}"
+        )
+    else:
+        yield f"{key}.questions: found {name}, which has no {split} split, allowed: with question_sets.{name}.{split}"
+
+
+def given_away(corpora: Mapping[str, Source], question_sets: Mapping[str, QuestionSet]) -> Iterator[str]:
+    """Corpora whose files are the test split of a question set. What single documents give away, contents say."""
+    tests = {questions.test: name for name, questions in question_sets.items() if questions.kind == "local"}
+    for name, source in corpora.items():
+        if source.kind == "local" and source.path in tests:
+            yield (
+                f"corpora.{name}.path: found {source.path!r}, which is question_sets.{tests[source.path]}.test, "
+                "allowed: other files than benchmarks ask"
+            )

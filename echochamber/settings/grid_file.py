@@ -15,7 +15,7 @@ from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
 from echochamber.settings.possible import impossible
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
-from echochamber.settings.world import SPLITS, Mixture, QuestionSet, Source, Tokenizer
+from echochamber.settings.world import Mixture, QuestionSet, Source, Tokenizer
 
 
 class PromptForm(Settings):
@@ -209,6 +209,7 @@ class GridFile(Settings):
             yield from checks.case_twins(group, getattr(self, group))
         yield from checks.plain_text("world", self.world, LONGEST_TITLE)
         yield from unknown_primaries(self.primary, self.studies, self.models)
+        yield from checks.given_away(self.corpora, self.question_sets)
         trained = {name for study in self.studies.values() for name in study.mixtures}
         for name in sorted({source for mixture in trained for source in self.mixtures[mixture].passes}):
             documents = getattr(self.corpora[name], "documents", None)
@@ -233,7 +234,8 @@ class GridFile(Settings):
                 key, at_once = settings.prompts_at_once
                 for prompts in study.prompts:
                     available = self.prompts[prompts].count
-                    available = available or getattr(self.question_sets[self.prompts[prompts].questions], "train", None)
+                    questions = self.question_sets[self.prompts[prompts].questions]
+                    available = available or (questions.train if questions.kind == "synthetic" else None)
                     where = f"algorithms.{algorithm}.{key}"
                     yield from checks.prompts_in_batch(where, at_once, available, prompts)
                 if study.mixtures:
@@ -245,13 +247,9 @@ class GridFile(Settings):
         for group, split in (("prompts", "train"), ("benchmarks", "test")):
             for name, settings in getattr(self, group).items():
                 questions = self.question_sets[settings.questions]
-                if questions.kind == "hub":
-                    if split not in SPLITS[questions.dataset]:
-                        allowed = ", ".join(dataset for dataset, splits in SPLITS.items() if split in splits)
-                        raise ValueError(
-                            f"{group}.{name}.questions: found {settings.questions} ({questions.dataset}), which has no "
-                            f"{split} split, allowed: a question set of {allowed}"
-                        )
+                if questions.kind != "synthetic":
+                    for line in checks.split_of(f"{group}.{name}", settings.questions, questions, split):
+                        raise ValueError(line)
                     continue
                 available = getattr(questions, split)
                 if not available or (settings.count or 0) > available:

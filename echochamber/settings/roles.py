@@ -20,8 +20,9 @@ def own_benchmark(file: GridFile, study: Study, prompts: str) -> str | None:
     def tests(benchmark: str) -> bool:
         tested = file.benchmarks[benchmark].questions
         one, other = file.question_sets[trained], file.question_sets[tested]
-        parts_of_one = one.kind == other.kind == "hub" and TESTED_BY.get(one.dataset) == other.dataset
-        return tested == trained or parts_of_one
+        if one.kind != "hub" or other.kind != "hub" or not one.dataset:
+            return tested == trained
+        return tested == trained or TESTED_BY.get(one.dataset) == other.dataset
 
     return next(filter(tests, study.benchmarks), None)
 
@@ -44,10 +45,5 @@ def role_of_questions(file: GridFile, name: str) -> Role:
     questions = file.question_sets[name]
     if questions.kind == "synthetic":
         return "transfer" if questions.problems.family == "math" else "task"
-    return (
-        "hard"
-        if questions.dataset.startswith("aime")
-        else "transfer"
-        if questions.dataset.startswith("math")
-        else "task"
-    )
+    dataset = questions.dataset if questions.kind == "hub" and questions.dataset else ""
+    return "hard" if dataset.startswith("aime") else "transfer" if dataset.startswith("math") else "task"

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from echochamber.datasets import CORPORA, QUESTION_SETS
 from echochamber.formats import RENDERED
 from echochamber.schema import Name, OneOf, Seed, Settings, Share
+from echochamber.settings.files import HubQuestions, HubSource, LocalQuestions, LocalSource
 
 OPERATIONS = ("more", "fewer", "times", "fraction", "buy", "give", "share", "total")
 """The kinds of step that a synthetic question is made of."""
@@ -101,31 +101,7 @@ class SyntheticSource(Settings):
         return self
 
 
-class HubSource(Settings):
-    """One of the paper's corpora, from the Hugging Face hub, a mirror or a local folder."""
-
-    kind: Literal["hub"]
-    dataset: Annotated[str, OneOf(tuple(CORPORA))]
-    """Which adapter of `echochamber.datasets` reads it. No adapter reads the test split of a benchmark."""
-    path: str | None = None
-    """A folder with the files, laid out as on the hub, or the URL of a mirror (`hf://datasets/owner/name`,
-    `s3://...`); none: the grid's `data` folder if they are there, else the hub."""
-    revision: str = "main"
-    """Branch, tag or commit on the hub."""
-    max_tokens: PositiveInt | None = None
-    """Upper limit on the tokens to train on: the first documents that hold as many; none: all. Shares of a budget."""
-    shards: PositiveInt = 1
-    """Jobs that tokenise it; the tokens are the same for any number."""
-    on_bad_row: Literal["error", "skip"] = "error"
-    """What a row does that is no document (field missing, not text, empty, not UTF-8, not JSON, too long): end the job
-    with its file and row, or be left out and counted in the manifest. A file that is cut off ends it in both cases."""
-    bad_rows: Share = 0.01
-    """With `skip`: share of rows that may be bad; more fail the job."""
-    longest: PositiveInt = 1_000_000
-    """Characters of a document; a longer one is a bad row."""
-
-
-Source = Annotated[SyntheticSource | HubSource, Field(discriminator="kind")]
+Source = Annotated[SyntheticSource | HubSource | LocalSource, Field(discriminator="kind")]
 
 
 class SyntheticQuestions(Settings):
@@ -139,22 +115,7 @@ class SyntheticQuestions(Settings):
     problems: Problems = Problems()
 
 
-SPLITS = {name: known.splits for name, known in QUESTION_SETS.items()}
-"""Splits of the public question sets that may be used: RL trains on `train`, benchmarks are `test`. MATH's own test
-split is left to MATH-500, which is a part of it."""
-
-
-class HubQuestions(Settings):
-    """A public benchmark, from the Hugging Face hub, a mirror or a local folder."""
-
-    kind: Literal["hub"]
-    dataset: Annotated[str, OneOf(tuple(QUESTION_SETS))]
-    path: str | None = None
-    """As of a corpus."""
-    revision: str = "main"
-
-
-QuestionSet = Annotated[SyntheticQuestions | HubQuestions, Field(discriminator="kind")]
+QuestionSet = Annotated[SyntheticQuestions | HubQuestions | LocalQuestions, Field(discriminator="kind")]
 
 
 class BpeTokenizer(Settings):

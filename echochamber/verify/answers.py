@@ -24,6 +24,8 @@ ROUNDING = Fraction(2, 10**6)
 """math-verify rounds to 6 decimals: closer numbers than this may be equal to it; both absolutely and relatively."""
 LARGEST_EXPONENT = 400
 """Powers of ten beyond which a number in scientific notation has no value: 1e9999 has too many digits to write."""
+BETWEEN = "\x1f"
+"""Between the accepted answers of one gold: a character that no answer has."""
 LONGEST_KEY = 120
 """Characters of a canonical key; of a longer one, its beginning and a hash stand for it."""
 
@@ -68,7 +70,8 @@ class Gold:
 
 @lru_cache(maxsize=65536, typed=True)
 def parse_gold(gold: str | int) -> Gold:
-    """A gold answer: what follows GSM8K's `####`, an integer, AIME's `080 or 081 (both were accepted)`, or LaTeX.
+    """A gold answer: what follows GSM8K's `####`, an integer, AIME's `080 or 081 (both were accepted)`, LaTeX, or
+    several of them, `BETWEEN` each two.
 
     Raises ValueError if there is no answer in it.
     """
@@ -77,7 +80,7 @@ def parse_gold(gold: str | int) -> Gold:
         text = text.rpartition("####")[2]
     text = text.strip()
     either = re.fullmatch(r"(\d+) or (\d+)(?: \([^()]*\))?", text)
-    texts: tuple[str, ...] = either.groups() if either else (text,)
+    texts: tuple[str, ...] = either.groups() if either else tuple(part.strip() for part in text.split(BETWEEN))
     if not all(texts):
         raise ValueError(f"gold: found {gold!r}, allowed: an answer")
     numbers = [None if based(part) else numeric(part) for part in texts]

@@ -18,7 +18,10 @@ DATASETS = {
 
 def format_of(source: Source) -> str | None:
     """The format of a source's documents; None: background."""
-    name = source.style if isinstance(source, SyntheticSource) else DATASETS.get(source.dataset)
+    if isinstance(source, SyntheticSource):
+        name: str | None = source.style
+    else:
+        name = DATASETS.get(source.dataset or "") if source.kind == "hub" else None
     return name if name in FORMATS else None
 
 

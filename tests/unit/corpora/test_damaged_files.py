@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from echochamber.corpora import hub, reading
+from echochamber.corpora import document_sets, reading
 from echochamber.corpora.documents import BadRow, Document
 from echochamber.data.shards import write_corpus
 from echochamber.data.tokenizer import train_bpe
@@ -28,7 +28,9 @@ def rows(folder, name, columns=("question", "code"), **more):
 
 
 def documents(folder, **settings):
-    return list(hub.documents(HubSource(kind="hub", dataset="tinygsm", path=str(folder), **settings), "tg", "none"))
+    return list(
+        document_sets.documents(HubSource(kind="hub", dataset="tinygsm", path=str(folder), **settings), "tg", "none")
+    )
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, -1])
@@ -139,11 +141,11 @@ def test_an_item_of_a_list_and_a_field_of_a_csv_file_are_bounded(tmp_path):
 
 READ_A_LONG_LINE = """
 import resource, sys
-from echochamber.corpora import hub
+from echochamber.corpora import document_sets
 from echochamber.settings import HubSource
 settings = HubSource(kind="hub", dataset="tinygsm", path=sys.argv[1], on_bad_row="skip")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-found = [type(row).__name__ for row in hub.documents(settings, "tg", "none")]
+found = [type(row).__name__ for row in document_sets.documents(settings, "tg", "none")]
 print(*found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 

@@ -6,18 +6,21 @@ import pytest
 import verify_data
 from hub_files import REAL, write
 
-from echochamber.corpora import hub
+from echochamber.corpora import document_sets, locations
 from echochamber.corpora.documents import BadRow, Document
 from echochamber.data.shards import Corpus, write_corpus
 from echochamber.data.tokenizer import train_bpe
 from echochamber.datasets import CORPORA, QUESTION_SETS
 from echochamber.errors import UserError
+from echochamber.jobs import downloads
 from echochamber.settings import SPLITS, HubQuestions, HubSource
 
 
 def documents(folder, dataset, **settings):
     """What the adapter reads from a folder."""
-    return list(hub.documents(HubSource(kind="hub", dataset=dataset, path=str(folder), **settings), "x", "none"))
+    return list(
+        document_sets.documents(HubSource(kind="hub", dataset=dataset, path=str(folder), **settings), "x", "none")
+    )
 
 
 COUNTS = {"tinygsm": 2, "openmathinstruct-1": 100, "openmathinstruct-2": 100, "metamathqa": 3, "gsm8k-train": 7473}
@@ -101,13 +104,14 @@ def test_no_corpus_reads_a_test_split():
         f"{folder}{name}" for folder in ("", "data/", "main/") for name in ("test.jsonl", "test-00000-of-00001.parquet")
     ]
     for corpus in CORPORA.values():
-        assert not hub.reading.matching(tests, corpus.patterns)
+        assert not downloads.matching(tests, corpus.patterns)
     for known in QUESTION_SETS.values():
-        assert not hub.reading.matching(tests, known.patterns.get("train", ()))
+        assert not downloads.matching(tests, known.patterns.get("train", ()))
 
 
 def test_the_catalog_has_what_the_settings_allow():
-    allowed = {kind: kind.model_fields["dataset"].metadata[0].names for kind in (HubSource, HubQuestions)}
+    schemas = {kind: kind.model_json_schema()["properties"]["dataset"] for kind in (HubSource, HubQuestions)}
+    allowed = {kind: schema["anyOf"][0]["enum"] for kind, schema in schemas.items()}
     assert set(CORPORA) == set(allowed[HubSource])
     assert set(QUESTION_SETS) == set(allowed[HubQuestions]) == set(SPLITS)
     assert all(set(known.patterns) == set(SPLITS[name]) for name, known in QUESTION_SETS.items())
@@ -128,13 +132,13 @@ def test_one_setting_says_where_files_are(tmp_path, monkeypatch):
     """`path`, else the folder of downloads, else the hub."""
     monkeypatch.chdir(tmp_path)
     here, there = HubSource(kind="hub", dataset="tinygsm"), HubSource(kind="hub", dataset="tinygsm", path="mine")
-    assert hub.root(here, "TinyGSM/TinyGSM", "data") == "hf://datasets/TinyGSM/TinyGSM@main"
+    assert locations.of_source("tg", here).root("data") == "hf://datasets/TinyGSM/TinyGSM@main"
     write(tmp_path, "data/TinyGSM/TinyGSM/data/train-00000-of-00001.parquet", [{"question": "q", "code": "c"}])
-    assert hub.root(here, "TinyGSM/TinyGSM", "data") == "data/TinyGSM/TinyGSM"
-    assert list(hub.documents(here, "tg", "data")) == [Document("q\n\nc", "tg")]
-    assert hub.root(there, "TinyGSM/TinyGSM", "data") == "mine"
+    assert locations.of_source("tg", here).root("data") == "data/TinyGSM/TinyGSM"
+    assert list(document_sets.documents(here, "tg", "data")) == [Document("q\n\nc", "tg")]
+    assert locations.of_source("tg", there).root("data") == "mine"
     with pytest.raises(UserError, match=r"corpora\.tg: found no data/train-\*\.parquet in mine \(nothing there\)"):
-        list(hub.documents(there, "tg", "data"))
+        list(document_sets.documents(there, "tg", "data"))
 
 
 def test_the_real_gsm8k_train_set_comes_back_from_its_tokens(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import verify_data
 
 from echochamber.corpora import question_sets
-from echochamber.corpora.question_sets import after_hashes, in_the_last_box
+from echochamber.corpora.golds import after_hashes, in_the_last_box
 from echochamber.errors import UserError
 from echochamber.grid import parsing
 from echochamber.settings import HubQuestions
@@ -113,9 +113,9 @@ def test_svamp_joins_body_and_question(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"question": "q", "answer": "72"}, "jsonl line 2, byte 40: no ####"),
+        ({"question": "q", "answer": "72"}, "jsonl line 2, byte 40: answer: no ####"),
         ({"question": "q", "answer": "#### "}, "line 2, byte 40: answer: found '#### ', allowed: an answer"),
-        ({"question": "q"}, "line 2, byte 40: answer: found None"),
+        ({"question": "q"}, "line 2, byte 40: found no column answer, allowed: one of question"),
         ({"question": "", "answer": "#### 1"}, "line 2, byte 40: question: empty"),
         ([1], "line 2, byte 40: found a bad row (not JSON)"),
     ],
