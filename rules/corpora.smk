@@ -19,7 +19,7 @@ rule download:
         mem_mb=1000,
         runtime=2880,
     params:
-        spec=as_params(GRID.grid_spec("download")),
+        spec=of_grid("download"),
         out=GRID.file.data,
     message:
         "Files from the hub"
@@ -156,7 +156,7 @@ rule mixtures:
         mem_mb=500,
         runtime=10,
     params:
-        spec=as_params(GRID.grid_spec("mixtures")),
+        spec=of_grid("mixtures"),
         out=RESULTS,
     message:
         "Mixtures"
@@ -202,7 +202,7 @@ rule contamination:
         mem_mb=1000,
         runtime=30,
     params:
-        spec=as_params(GRID.grid_spec("contamination")),
+        spec=of_grid("contamination"),
         out=RESULTS,
     message:
         "Table of contamination"

@@ -57,3 +57,27 @@ rule probe:
     shell:
         "ECHO_GPU_PERCENT={resources.gpu_percent} job evaluate_checkpoints "
         "--spec {params.spec:q} --out {params.out:q} --state {params.state:q} --log {log:q}"
+
+
+# Without a declared output, so that it is printed each time that it is asked for.
+rule show_prompt:
+    name:
+        "show-prompt"
+    input:
+        GRID.questions,
+        rules.tokenizer.output if GRID.trained_models else [],
+    log:
+        RESULTS / "logs/show-prompt.log",
+    localrule: True
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec=of_grid("show_prompt"),
+        out=RESULTS,
+    message:
+        "Prompts"
+    shell:
+        "job show_prompt --spec {params.spec:q} --out {params.out:q} 2> {log:q}"

@@ -17,7 +17,7 @@ rule judge:
         mem_mb=2000,
         runtime=720,
     params:
-        spec=as_params(GRID.grid_spec("judge")),
+        spec=of_grid("judge"),
         out=subpath(output[0], parent=True),
         state=str(GRID.paths.state("judge")),
     message:

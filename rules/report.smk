@@ -38,7 +38,7 @@ rule write_report:
         mem_mb=2000,
         runtime=30,
     params:
-        spec=as_params(GRID.grid_spec("report")),
+        spec=of_grid("report"),
         out=subpath(output[0], parent=True),
     message:
         "Report"
@@ -93,7 +93,7 @@ rule plan:
         mem_mb=500,
         runtime=10,
     params:
-        spec=as_params(GRID.grid_spec("plan")),
+        spec=of_grid("plan"),
         out=RESULTS,
     message:
         "Plan"
@@ -110,7 +110,7 @@ rule status:  # without inputs and outputs: it may run beside a working grid
         mem_mb=500,
         runtime=10,
     params:
-        spec=as_params(GRID.grid_spec("status")),
+        spec=of_grid("status"),
     message:
         "Status"
     shell:

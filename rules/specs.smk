@@ -13,6 +13,16 @@ def as_params(spec):
     return vouched(spec, CONTENTS).text()
 
 
+def of_grid(stage):
+    """The spec of a stage that looks at many jobs: a function, since Snakemake takes `{question}` in a string, which a
+    prompt's template has, for a wildcard."""
+
+    def spec(wildcards):
+        return as_params(GRID.grid_spec(stage))
+
+    return spec
+
+
 def tokenizer_spec(wildcards):
     return as_params(GRID.tokenizer_spec())
 
@@ -76,6 +86,7 @@ def evaluate_input(wildcards):
     return {
         "checkpoints": [] if imported else GRID.paths.job(job) / "checkpoints",
         "questions": GRID.paths.questions(GRID.file.benchmarks[wildcards.benchmark].questions, "test"),
+        "examples": GRID.evaluate_spec(job, wildcards.benchmark).examples or [],
     }
 
 

@@ -97,7 +97,7 @@ rule make_tables:
         mem_mb=4000,
         runtime=60,
     params:
-        spec=as_params(GRID.grid_spec("tables")),
+        spec=of_grid("tables"),
         out=subpath(output[0], parent=True),
     message:
         "Tables"
@@ -126,7 +126,7 @@ rule make_forecast:
         mem_mb=2000,
         runtime=30,
     params:
-        spec=as_params(GRID.grid_spec("forecast")),
+        spec=of_grid("forecast"),
         out=subpath(output[0], parent=True),
     message:
         "Forecast"
@@ -150,7 +150,7 @@ rule claims:
         mem_mb=2000,
         runtime=30,
     params:
-        spec=as_params(GRID.grid_spec("claims")),
+        spec=of_grid("claims"),
         out=subpath(output[0], parent=True),
     message:
         "Claims"

@@ -30,8 +30,10 @@ def body(job: Job[EvaluateSpec]) -> None:
             stop=job.stop,
             device=devices.pick(job.stop),
             modes=spec.modes,
+            examples=read_questions(Path(spec.examples)) if spec.examples else (),
         )
-        job.write_provenance(read=[Path(spec.questions)], **origins.of(spec))
+        read = [Path(name) for name in (spec.questions, spec.examples) if name]
+        job.write_provenance(read=read, **origins.of(spec))
 
 
 main("evaluate_checkpoints", EvaluateSpec, body)

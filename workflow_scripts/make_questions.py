@@ -1,7 +1,5 @@
 """Write one split of a question set as JSON lines."""
 
-from dataclasses import asdict
-
 from echochamber.corpora import sources
 from echochamber.data import origins
 from echochamber.grid.specs import QuestionsSpec
@@ -12,8 +10,8 @@ from echochamber.jobs.job import Job, main
 def body(job: Job[QuestionsSpec]) -> None:
     spec = job.spec
     hub = origins.of(spec)
-    questions = sources.questions(spec.settings, spec.name, spec.split, spec.data)
-    files.write_json_lines(job.out / f"{spec.split}.jsonl", map(asdict, questions))
+    questions = sources.questions(spec.settings, spec.name, spec.split, spec.data, spec.solutions)
+    files.write_json_lines(job.out / f"{spec.split}.jsonl", map(sources.question_row, questions))
     job.write_provenance(f"{spec.split}.provenance.json", **hub)
 
 

@@ -34,9 +34,11 @@ class Question:
     question: str
     """The bare question; a prompt is this and two line breaks."""
     answer: str
-    """The gold answer, without units."""
+    """The gold answer, without units; of several that are right, `verify.answers.BETWEEN` each two."""
     graph: dict | None
     """For synthetic questions the gold dependency graph (`problems.to_dict`), else none."""
+    solution: str | None = None
+    """A worked solution, where examples for prompts are made of it."""
 
 
 def flaw(text: object, longest: int | None = None) -> str | None:

@@ -19,8 +19,13 @@ SINCE = {"aime-2022-2024": 2022}
 """The first year, where the file at hand has earlier ones."""
 
 
-def questions(settings: HubQuestions | LocalQuestions, name: str, split: str, data: str) -> list[Question]:
+def questions(
+    settings: HubQuestions | LocalQuestions, name: str, split: str, data: str, solutions: bool = False
+) -> list[Question]:
     """The questions of a split; ids are `<name>-<split>-<number>`.
+
+    Args:
+        solutions: with the worked solution of each.
 
     Raises:
         UserError: no such split, no such file, no question in it, a row without a question or a gold, or a question of
@@ -35,7 +40,7 @@ def questions(settings: HubQuestions | LocalQuestions, name: str, split: str, da
         )
     key, files, columns = f"question_sets.{name}", location.files(data), settings.columns
     wanted = {*columns.gold, "Year", *(column for layout in columns.question for column in layout)}
-    wanted |= {columns.options} if columns.options else set()
+    wanted |= {*filter(None, [columns.options, columns.solution])}
     asked: list[tuple[Question, str]] = []
     for row in reading.rows(files, tuple(sorted(wanted))):
         if isinstance(row, BadRow):
@@ -46,9 +51,10 @@ def questions(settings: HubQuestions | LocalQuestions, name: str, split: str, da
             if dataset in SINCE and _year(row) < SINCE[dataset]:
                 continue
             text, gold = _read(row, columns)
+            solution = _solution(row, columns.solution) if solutions else None
         except ValueError as error:
             raise UserError(f"{key}, {split}: {row.location}: {error}") from None
-        asked.append((Question(f"{name}-{split}-{len(asked):05d}", text, gold, None), row.location))
+        asked.append((Question(f"{name}-{split}-{len(asked):05d}", text, gold, None, solution), row.location))
     if not asked:
         names = ", ".join(file.url for file in files)
         raise UserError(f"{key}, {split}: {names}: found no question, allowed: at least one")
@@ -74,6 +80,14 @@ def _year(row: Row) -> int:
         return int(row.get("Year") or 9999)
     except (TypeError, ValueError):
         raise ValueError(f"Year: found {shortened(row['Year'])}, allowed: a year") from None
+
+
+def _solution(row: Row, column: str | None) -> str:
+    """The worked solution of a row. Raises ValueError: there is none."""
+    text = row.get(column) if column else None
+    if wrong := flaw(text, LONGEST_QUESTION):
+        raise ValueError(f"{column or 'solution'}: {wrong}, allowed: a text of up to {LONGEST_QUESTION} characters")
+    return str(text).strip()
 
 
 def _read(row: Row, columns: QuestionColumns) -> tuple[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from echochamber.corpora import document_sets, question_sets, synthetic
 from echochamber.corpora.documents import BadRow, Document, Question
@@ -25,11 +27,17 @@ def documents(source: Source, name: str, data: str, part: int = 0, parts: int = 
     return islice(synthetic.documents(source, name), begin, end)
 
 
-def questions(question_set: QuestionSet, name: str, split: str, data: str) -> list[Question]:
-    """One split of a question set, from its settings."""
+def questions(question_set: QuestionSet, name: str, split: str, data: str, solutions: bool = False) -> list[Question]:
+    """One split of a question set, from its settings; `solutions`: with worked ones."""
     if question_set.kind != "synthetic":
-        return question_sets.questions(question_set, name, split, data)
+        return question_sets.questions(question_set, name, split, data, solutions)
     return synthetic.questions(question_set, name, split)
+
+
+def question_row(question: Question) -> dict[str, Any]:
+    """A question as a line of `questions/<set>/<split>.jsonl`: with a solution only where there is one."""
+    row = asdict(question)
+    return {key: value for key, value in row.items() if key != "solution" or value is not None}
 
 
 def read_questions(path: Path, count: int | None = None) -> list[Question]:

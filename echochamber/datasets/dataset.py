@@ -38,6 +38,14 @@ class QuestionColumns:
     gold_form: GoldForm
     options: str | None = None
     """Column of the options of a multiple choice; None: the question states them."""
+    solution_column: str | None = None
+    """A worked solution; None: none has a column of its own."""
+
+    @property
+    def solution(self) -> str | None:
+        """The column of a worked solution: its own, or that of the answer where it is read from one; None: none."""
+        in_gold = self.gold_form in ("after_hashes", "in_the_last_box")
+        return self.solution_column or (self.gold[0] if in_gold else None)
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,12 @@ def run(
     stop: Callable[[], bool],
     device: torch.device,
     modes: Sequence[str] = MODES,
+    examples: Sequence[Question] = (),
 ) -> None:
     """Evaluate `checkpoints`, (step, folder) each, in some of the `MODES`, and write the samples to `out`.
+
+    Args:
+        examples: questions of the train split, for few-shot prompts.
 
     Raises:
         Interrupted: `stop()` turned true; the steps that are done are kept in `state`.
@@ -63,7 +67,7 @@ def run(
                 raise Interrupted(f"{done} of {len(checkpoints)} checkpoints evaluated")
             model, tokenizer = models.load(folder, device)
             seed = f"{settings.seed}/{id}/{question_set}/{step}"
-            rows = evaluate(settings, model, tokenizer, questions, seed=seed, modes=modes, stop=stop)
+            rows = evaluate(settings, model, tokenizer, questions, seed=seed, modes=modes, stop=stop, examples=examples)
             table = rows.assign(id=id, step=step, question_set=question_set)
             files.write_aside(part, table.to_parquet)
             right = rows.groupby("mode")[f"correct_{DEFAULT_RULE}"].mean()
@@ -83,6 +87,7 @@ def evaluate(
     seed: str,
     modes: Sequence[str] = MODES,
     stop: Callable[[], bool] | None = None,
+    examples: Sequence[Question] = (),
 ) -> pd.DataFrame:
     """One greedy completion and `samples` sampled ones (or one of the two) of every question, judged by every rule.
 
@@ -90,8 +95,8 @@ def evaluate(
         The columns of samples.parquet but for those that name the checkpoint. `temperature` and `top_p` are empty for
         the greedy mode; `logprob` is in nats, summed over the completion, before top_p.
     """
-    eos, pad = end_and_padding(tokenizer)
-    prompts = encode_questions(tokenizer, questions, settings)
+    eos, pad = end_and_padding(tokenizer, model.generation_config)
+    prompts = encode_questions(tokenizer, questions, settings, examples)
     sampling = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_new_tokens=settings.max_new_tokens)
     tables = []
     for mode in modes:

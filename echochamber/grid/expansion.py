@@ -90,6 +90,7 @@ class Grid(Jobs):
             split=split,
             settings=settings,
             data=self._data(settings.kind == "hub"),
+            solutions=split == "train" and name in self.solved_sets,
         )
 
     def _data(self, hub: bool) -> str:
@@ -127,7 +128,7 @@ class Grid(Jobs):
             stream=run.stream(self.file.algorithms[run.algorithm].random_numbers),
             questions=str(self.paths.questions(prompts.questions, "train")),
             count=prompts.count,
-            form=PromptForm(suffix=prompts.suffix, bos=prompts.bos),
+            form=PromptForm(**_form(prompts)),
             base=self.base(run.model, run.from_step or "last"),
         )
 
@@ -143,6 +144,7 @@ class Grid(Jobs):
             settings=settings,
             questions=str(self.paths.questions(settings.questions, "test")),
             weights=weights,
+            examples=str(self.paths.questions(settings.questions, "train")) if settings.examples else "",
         )
 
     def probe_spec(self, probe: Probe) -> specs.EvaluateSpec:
@@ -151,10 +153,9 @@ class Grid(Jobs):
         settings = Benchmark(
             questions=prompts.questions,
             count=prompts.count,
-            suffix=prompts.suffix,
-            bos=prompts.bos,
             samples=self.file.base_samples.samples,
             seed=self.file.base_samples.seed,
+            **_form(prompts),
             **probe.sampling.model_dump(),
         )
         return specs.EvaluateSpec(
@@ -166,6 +167,7 @@ class Grid(Jobs):
             weights=self.base(probe.model, probe.from_step or "last"),
             modes=("sample",),
             file="probe.parquet",
+            examples=str(self.paths.questions(prompts.questions, "train")) if prompts.examples else "",
         )
 
     def base(self, model: Model, *steps: Step) -> Weights:
@@ -210,6 +212,11 @@ class Grid(Jobs):
             study=study,
             figure=figure,
         )
+
+
+def _form(prompts: PromptForm) -> dict[str, Any]:
+    """How questions stand in prompts, of what else a set of prompts says."""
+    return {name: getattr(prompts, name) for name in PromptForm.model_fields}
 
 
 def dump(settings: GridFile) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from echochamber.grid import specs
 from echochamber.grid.ids import IMPORTED, Model, Paths, Probe, Run
 from echochamber.hardware import DEVICES
 from echochamber.jobs.files import part_name
-from echochamber.settings import GridFile, ImportedModel, PolicyGradient, Study
+from echochamber.settings import Benchmark, GridFile, ImportedModel, PolicyGradient, Prompts, Study
 
 
 class Jobs:
@@ -119,7 +119,21 @@ class Jobs:
         """(question set, split) of all prompts and benchmarks."""
         prompts = {(self.file.prompts[run.prompts].questions, "train") for run in self.runs.values()}
         tests = {(self.file.benchmarks[name].questions, "test") for _, name in self.evaluations}
-        return sorted(prompts | tests)
+        shown = {(form.questions, "train") for form in self._forms if form.examples}
+        return sorted(prompts | tests | shown)
+
+    @cached_property
+    def _forms(self) -> list[Prompts | Benchmark]:
+        """All prompts and benchmarks that a job has."""
+        prompts = {run.prompts for run in self.runs.values()}
+        benchmarks = {name for _, name in self.evaluations}
+        asked: list[Prompts | Benchmark] = [self.file.prompts[name] for name in sorted(prompts)]
+        return asked + [self.file.benchmarks[name] for name in sorted(benchmarks)]
+
+    @cached_property
+    def solved_sets(self) -> set[str]:
+        """Question sets of whose train split worked solutions are shown in prompts."""
+        return {form.questions for form in self._forms if form.examples and "{solution}" in form.examples.answer}
 
     @cached_property
     def test_questions(self) -> list[Path]:

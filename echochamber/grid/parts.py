@@ -12,7 +12,7 @@ Placed = TypeVar("Placed", bound=Settings)
 PLACEMENT = ("gpus", "nodes", "gpu_share")
 """Settings of a scale or an algorithm that say where its jobs run, and change no result."""
 
-WHOLE = ("plan", "status", "download")
+WHOLE = ("plan", "status", "download", "show_prompt")
 """Stages that read the grid file as it is."""
 
 OF_STUDY = {

@@ -76,6 +76,8 @@ class QuestionsSpec(Spec):
     split: str
     settings: QuestionSet
     data: str = DATA
+    solutions: bool = False
+    """With worked solutions, which examples in prompts are made of."""
 
 
 class MixtureSpec(Spec):
@@ -121,6 +123,8 @@ class EvaluateSpec(Spec):
     weights: Weights
     modes: tuple[Literal["greedy", "sample"], ...] = ("greedy", "sample")
     file: str = "samples.parquet"
+    examples: str = ""
+    """The file of the questions that few-shot examples are made of."""
 
 
 class Row(Part):

@@ -23,6 +23,7 @@ VERSIONS = {
     "download": 1,  # echochamber/data/download.py
     "mixtures": 1,  # echochamber/data/mixture.py
     "status": 1,  # echochamber/grid/status.py
+    "show_prompt": 1,  # echochamber/sampling/prompts.py
     "plan": 1,  # echochamber/planning/plan.py
 }
 

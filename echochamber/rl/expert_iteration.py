@@ -56,7 +56,7 @@ def train(
     Args:
         model: the base model, in float32.
         questions: with `question`, `answer` and `graph`.
-        form: how a question stands in a prompt.
+        form: how a question stands in a prompt; examples in it are the first of the other questions.
 
     Returns:
         Rows of metrics.csv, one an iteration, about the policy that sampled it (`kl` from one completion a prompt;
@@ -132,7 +132,7 @@ class Trainer:
         self.policy = LanguageModel(model, recompute=settings.gradient_checkpointing)
         self.base = LanguageModel(copy.deepcopy(model).requires_grad_(False))
         self.pad = end_and_padding(tokenizer)[1]
-        self.prompts = encode_questions(tokenizer, questions, form)
+        self.prompts = encode_questions(tokenizer, questions, form, examples=questions)
         self.questions = questions
         self.optimizer: torch.optim.Optimizer | None = None
         self.gradient_norm = 0.0

@@ -38,7 +38,7 @@ def train(
     Args:
         model: the base model, in float32.
         questions: with `question`, `answer` and `graph`.
-        form: how a question stands in a prompt.
+        form: how a question stands in a prompt; examples in it are the first of the other questions.
 
     Returns:
         Rows of metrics.csv, one a rollout batch, about the policy that sampled it, and of timings.csv.
@@ -50,7 +50,7 @@ def train(
     """
     refuse_no_questions(questions)
     trainer = Trainer(settings, model, tokenizer, len(questions), seed, device)
-    prompts = encode_questions(tokenizer, questions, form)
+    prompts = encode_questions(tokenizer, questions, form, examples=questions)
     kept = schedule.checkpoint_steps(settings, len(questions))
     total = schedule.total_steps(settings, len(questions))
 

@@ -93,7 +93,7 @@ def collect(
         seed, step: fix every draw.
     """
     started = time.perf_counter()
-    eos, pad = end_and_padding(tokenizer)
+    eos, pad = end_and_padding(tokenizer, model.model.generation_config)
     drawn = generate(
         model,
         prompts,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +14,15 @@ from echochamber.stats.streams import stream_seed
 def random_stream(seed: int, *names: str | int) -> torch.Generator:
     """A generator of its own for everything that is drawn, told apart by names: nothing to save, nothing to restore."""
     return torch.Generator().manual_seed(stream_seed(seed, *names))
+
+
+def is_end(tokens: Tensor, ends: Sequence[int]) -> Tensor:
+    """Which tokens end a completion: bool, of the shape of `tokens`. No answer to the host: a GPU can record it."""
+    first, *others = ends
+    ended = tokens == first
+    for end in others:
+        ended = ended | (tokens == end)
+    return ended
 
 
 def uniforms(steps: int, rows: int, generator: torch.Generator, device: torch.device) -> Tensor:

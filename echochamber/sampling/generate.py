@@ -10,6 +10,8 @@ device can record a step and play it back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,7 +22,7 @@ from echochamber.models import device as devices
 from echochamber.models.forward import LanguageModel
 from echochamber.models.olmo_decoder import Attend, OlmoDecoder, applies_to
 from echochamber.sampling.completions import Completions
-from echochamber.sampling.draw import draw, random_stream, uniforms
+from echochamber.sampling.draw import draw, is_end, random_stream, uniforms
 from echochamber.sampling.fixed_shapes import Encoded, FixedShapes
 from echochamber.settings import Sampling
 
@@ -38,7 +40,7 @@ def generate(
     samples: int,
     sampling: Sampling,
     greedy: bool = False,
-    eos: int,
+    eos: int | Sequence[int],
     pad: int,
     generator: torch.Generator,
     max_rows: int | None = None,
@@ -49,6 +51,7 @@ def generate(
     Args:
         prompts: token ids, at least one each.
         greedy: the most likely token each time; temperature and top_p then bear on the reported numbers only.
+        eos: the end token, or several, each of which ends a completion.
         generator: on the CPU; all randomness comes from it.
         max_rows: completions decoded at once (default: as many as memory allows, see `rows_at_once`). Another value
             draws other samples.
@@ -57,6 +60,7 @@ def generate(
     """
     if any(len(prompt) == 0 for prompt in prompts):
         raise ValueError("prompts: found an empty one, allowed: at least one token each")
+    eos = (eos,) if isinstance(eos, int) else tuple(eos)
     model = model if isinstance(model, LanguageModel) else LanguageModel(model)
     if fixed_shapes and not model.full_attention:
         raise ValueError(f"fixed_shapes: found True with {model.config.model_type}, allowed: full attention")
@@ -87,7 +91,7 @@ def generate(
 
 def _in_fixed_shapes(model, prompts, waiting, sampling, greedy, eos, pad, generator, rows, longest) -> Completions:
     """Every completion draws from a stream of its own: how many are decoded at once changes none."""
-    shapes = FixedShapes.of(model, sampling, (eos,), greedy, rows, longest)
+    shapes = FixedShapes.of(model, sampling, eos, greedy, rows, longest)
     number_of = {slot: number for number, slot in waiting}
     seed = int(torch.randint(2**62, (), generator=generator))
 
@@ -105,7 +109,7 @@ def _in_fixed_shapes(model, prompts, waiting, sampling, greedy, eos, pad, genera
         completions=[one.tokens for one in ordered],
         logprobs=[one.logprobs for one in ordered],
         entropy=[one.entropy for one in ordered],
-        finished=[one.tokens[-1] == eos for one in ordered],
+        finished=[one.tokens[-1] in eos for one in ordered],
     )
 
 
@@ -139,8 +143,8 @@ class _Record:
         self.logprobs[step, slots] = logprobs
         self.entropy[step, slots] = entropy
 
-    def completions(self, prompts: list[list[int]], eos: int) -> Completions:
-        ended = self.tokens == eos
+    def completions(self, prompts: list[list[int]], eos: Sequence[int]) -> Completions:
+        ended = is_end(self.tokens, eos)
         after = (ended.cumsum(0) - ended.long()) > 0
         lengths = (~after).sum(0).tolist()
         entropy = torch.where(after, 0.0, self.entropy).sum(0)
@@ -151,7 +155,7 @@ class _Record:
             completions=tokens,
             logprobs=[logprobs[i, :n].copy() for i, n in enumerate(lengths)],
             entropy=entropy.tolist(),
-            finished=[row[-1] == eos for row in tokens],
+            finished=ended.any(0).tolist(),
         )
 
 
@@ -182,7 +186,7 @@ def _decode(model, decoder, batch: Encoded, slots, sampling, eos, generator, rec
         numbers = uniform[step % look] if generator else None
         tokens, logprobs, entropy = draw(logits, top_p=sampling.top_p, uniform=numbers)
         record.add(step, slots, tokens, logprobs, entropy)
-        alive = alive & (tokens != eos)
+        alive = alive & ~is_end(tokens, eos)
         if step + 1 == sampling.max_new_tokens:
             return
         if step % look == look - 1:  # a look at the device makes it wait

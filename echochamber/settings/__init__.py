@@ -8,9 +8,10 @@ from echochamber.algorithms import KL, Algorithm, ExpertIteration, PolicyGradien
 from echochamber.schema import NAME, RandomNumbers, Settings
 from echochamber.settings.claims import CLAIMS, Primary
 from echochamber.settings.files import SPLITS, HubQuestions, HubSource, LocalQuestions, LocalSource
-from echochamber.settings.grid_file import FIGURES, BaseSamples, Benchmark, GridFile, PromptForm, Prompts, Study
+from echochamber.settings.grid_file import FIGURES, BaseSamples, Benchmark, GridFile, Prompts, Study
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
+from echochamber.settings.prompts import Chat, Examples, PromptForm
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import (
     OPERATIONS,
@@ -36,6 +37,8 @@ __all__ = [
     "BaseSamples",
     "Benchmark",
     "BpeTokenizer",
+    "Chat",
+    "Examples",
     "ExpertIteration",
     "GridFile",
     "Hardware",

@@ -12,7 +12,7 @@ from echochamber.errors import shortened
 from echochamber.settings.files import SPLITS, HubQuestions, LocalQuestions
 
 if TYPE_CHECKING:
-    from echochamber.settings.grid_file import Study
+    from echochamber.settings.grid_file import Benchmark, Prompts, Study
     from echochamber.settings.training import ImportedModel, Pretraining
     from echochamber.settings.world import QuestionSet, Source
 
@@ -123,3 +123,25 @@ def given_away(corpora: Mapping[str, Source], question_sets: Mapping[str, Questi
                 f"corpora.{name}.path: found {source.path!r}, which is question_sets.{tests[source.path]}.test, "
                 "allowed: other files than benchmarks ask"
             )
+
+
+def examples(key: str, form: Prompts | Benchmark, questions: QuestionSet) -> Iterator[str]:
+    """Few-shot examples of a question set without them."""
+    if form.examples is None:
+        return
+    has_train = questions.train if questions.kind == "synthetic" else "train" in questions.splits
+    if not has_train:
+        yield f"{key}.examples: found {form.questions}, which has no train split, allowed: a question set that has one"
+    solved = questions.kind != "synthetic" and questions.columns.solution
+    if "{solution}" in form.examples.answer and not solved:
+        allowed = "{answer}, or a question set with a column `solution`"
+        yield f"{key}.examples.answer: found {{solution}} with {form.questions}, allowed: {allowed}"
+
+
+def chat(key: str, study: Study, form: Prompts | Benchmark) -> Iterator[str]:
+    """A chat template of models that are trained here, whose tokenizer has none."""
+    if form.chat and study.mixtures:
+        yield (
+            f"{key}: found a prompt with chat ({form.questions}) beside mixtures, allowed: imported models alone, "
+            "since those that are trained here have no chat template"
+        )

@@ -124,10 +124,14 @@ class HubQuestions(Settings):
     """Of a repository: how the gold answer stands there."""
     options: str | None = None
     """Of a repository, with `answers: choice`: the column with the list of options, which are added to the question."""
+    solution: str | None = None
+    """Of a repository: the column of a worked solution, for few-shot examples."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> HubQuestions:
-        own = {key: getattr(self, key) for key in ("config", "train", "test", "question", "answer", "options")}
+        own = {
+            key: getattr(self, key) for key in ("config", "train", "test", "question", "answer", "options", "solution")
+        }
         for line in _dataset_or_repository(self.dataset, self.repository, own, "question", "answer"):
             raise ValueError(line)
         if self.repository:
@@ -154,7 +158,7 @@ class HubQuestions(Settings):
     def columns(self) -> QuestionColumns:
         if self.dataset:
             return QUESTION_SETS[self.dataset].columns
-        return QuestionColumns((self.question or (),), (self.answer or "",), self.answers, self.options)
+        return QuestionColumns((self.question or (),), (self.answer or "",), self.answers, self.options, self.solution)
 
 
 class LocalQuestions(Settings):
@@ -174,6 +178,8 @@ class LocalQuestions(Settings):
     options: str | None = None
     """With `answers: choice`: the column with the list of options, which are added to the question; none: the question
     states them."""
+    solution: str | None = None
+    """The column of a worked solution, for few-shot examples."""
 
     @model_validator(mode="after")
     def _splits(self) -> LocalQuestions:
@@ -187,7 +193,7 @@ class LocalQuestions(Settings):
 
     @property
     def columns(self) -> QuestionColumns:
-        return QuestionColumns((self.question,), (self.answer,), self.answers, self.options)
+        return QuestionColumns((self.question,), (self.answer,), self.answers, self.options, self.solution)
 
 
 def _dataset_or_repository(

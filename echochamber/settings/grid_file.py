@@ -14,18 +14,9 @@ from echochamber.settings.claims import CLAIMS, Primary, unknown_primaries
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
 from echochamber.settings.possible import impossible
+from echochamber.settings.prompts import PromptForm
 from echochamber.settings.training import ImportedModel, Pretraining, Scale
 from echochamber.settings.world import Mixture, QuestionSet, Source, Tokenizer
-
-
-class PromptForm(Settings):
-    """How a question stands in a prompt."""
-
-    suffix: Annotated[str, Field(max_length=1000)] = "\n\n"
-    """Text after the question. As it is, the empty line that comes before the solution in a document. The paper's
-    prompts have none (`""`): the model chooses between going on with the question and answering."""
-    bos: bool = False
-    """Put the tokenizer's start token before the question. Documents and the paper's RL prompts have none."""
 
 
 class Prompts(PromptForm):
@@ -221,8 +212,15 @@ class GridFile(Settings):
             yield from checks.steps("pretraining.warmup_steps", self.pretraining.warmup_steps, most)
             last = max(self.pretraining.checkpoints, default=0)
             yield from checks.steps("pretraining.checkpoints", last, most)
+        for group in ("prompts", "benchmarks"):
+            for name, form in getattr(self, group).items():
+                yield from checks.examples(f"{group}.{name}", form, self.question_sets[form.questions])
         for name, study in self.studies.items():
             yield from checks.twins_of_models(name, study, self.models)
+            for asked in [self.prompts[key] for key in study.prompts] + [
+                self.benchmarks[key] for key in study.benchmarks
+            ]:
+                yield from checks.chat(f"studies.{name}", study, asked)
             yield from impossible(self, name)
             for benchmark in study.benchmarks if study.mixtures else ():
                 tokens = self.benchmarks[benchmark].max_new_tokens

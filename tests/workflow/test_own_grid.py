@@ -47,13 +47,29 @@ def done(grid):
 
 
 def test_the_same_commands_run_on_own_data(done, grid):
-    for model in ("lessons/femto/seed0", "imported/tiny"):
-        assert len(pd.read_csv(grid.results / "runs" / model / "grpo/sums/seed0/metrics.csv")) == 2
+    assert len(pd.read_csv(grid.results / "runs/imported/tiny/grpo/sums/seed0/metrics.csv")) == 2
     samples = pd.read_parquet(grid.results / "evals/imported/tiny/places/samples.parquet")
     assert samples["question_id"].unique().tolist() == ["places-test-00000", "places-test-00001"]
     questions = [json.loads(line) for line in (grid.results / "questions/places/test.jsonl").open(encoding="utf-8")]
     assert (questions[0]["question"], questions[0]["answer"]) == ("Where is Rome?\nA) north\nB) Rome", "B")
-    assert "Does the same command run on my data?" in (grid.results / "report.html").read_text(encoding="utf-8")
+    assert "Does the same command run on my questions?" in (grid.results / "report.html").read_text(encoding="utf-8")
+    assert len(pd.read_parquet(grid.results / "evals/lessons/femto/seed0/plain/samples.parquet")) == 4
+
+
+def test_show_prompt_prints_what_each_model_is_given(done, grid):
+    shown = grid.snakemake("--", "show-prompt")
+    assert shown.returncode == 0, shown.stdout
+    blocks = [block for block in shown.stdout.split("\n\n") if "; a completion ends with" in block]
+    heads = [
+        next(line for line in block.splitlines() if line.startswith(("prompts.", "benchmarks."))) for block in blocks
+    ]
+    assert heads == [
+        "benchmarks.plain, models that are trained here",
+        *(f"{key}, models.tiny" for key in ("prompts.sums", "benchmarks.sums", "benchmarks.places")),
+    ]
+    assert "  '<|system|>'  special" in blocks[1]
+    assert blocks[1].count("'<|user|>'  special") == 2  # one of an example
+    assert blocks[1].rstrip().endswith("of sums-train-00000; a completion ends with '</s>' '<|end|>'")
 
 
 def test_a_document_that_gives_a_test_question_away_is_left_out(done, grid):
@@ -80,9 +96,9 @@ def test_a_changed_file_runs_what_reads_it_and_nothing_else(done, grid):
     jobs = grid.to_do()
     places.write_bytes(before)
     assert jobs["questions"] == 1
-    assert jobs["evaluate"] == 6  # of the imported model and its run on places; of the trained one on both sets
-    assert (jobs["pretrain"], jobs["posttrain"]) == (1, 1)
-    assert "tokenizer" not in jobs
+    assert jobs["evaluate"] == 3  # of the imported model and its run on places; of the trained one
+    assert jobs["pretrain"] == 1
+    assert not {"tokenizer", "posttrain", "probe"} & set(jobs)
 
 
 def test_what_is_missing_is_said_before_any_job(grid, tmp_path):

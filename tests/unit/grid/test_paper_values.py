@@ -109,7 +109,7 @@ def test_the_algorithms_are_all_compared(paper):
         *("ppo", "ppo-kl0", "ppo-kl.01", "grpo", "grpo-kl0", "grpo-kl.01", "reinforce", "ei", "ei-2", "ei-online")
     }
     assert (paper.prompts["gsm8k"].questions, paper.prompts["gsm8k"].count) == ("gsm8k", None)
-    assert {(asked.suffix, asked.bos) for asked in paper.prompts.values()} == {("", False)}
+    assert {(asked.suffix, asked.bos) for asked in paper.prompts.values()} == {("", "auto")}
 
 
 def test_the_full_grid_has_every_configuration_of_the_authors_sweep_files():

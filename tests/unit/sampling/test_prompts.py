@@ -87,8 +87,8 @@ def test_the_papers_jobs_all_ask_the_bare_question():
     grid = parsing.load(ROOT / "config/paper.yaml")
     assert {grid.posttrain_spec(run).form for run in grid.runs.values()} == {BARE}
     benchmarks = {grid.evaluate_spec(job, name).settings for (_, name), job in grid.evaluations.items()}
-    assert {(settings.suffix, settings.bos) for settings in benchmarks} == {("", False)}
-    assert {(s.settings.suffix, s.settings.bos) for s in map(grid.probe_spec, grid.probes.values())} == {("", False)}
+    assert {(settings.suffix, settings.bos) for settings in benchmarks} == {("", "auto")}
+    assert {(s.settings.suffix, s.settings.bos) for s in map(grid.probe_spec, grid.probes.values())} == {("", "auto")}
     assert '"form": {"suffix": ""}' in grid.posttrain_spec(next(iter(grid.runs.values()))).text()
 
 
