@@ -18,15 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from echochamber.figures import DOTS_PER_INCH
-from echochamber.formats import BY_LABEL
-
-FORMAT_COLOURS = {name: form.colour for name, form in BY_LABEL.items()}
-FORMAT_MARKERS = {name: form.marker for name, form in BY_LABEL.items()}
-SERIES = ("#332288", "#D55E00", "#44AA99", "#882255", "#999933", "#CC6677", "#000000", "#88CCEE")
-MARKERS = "osD^vPX*"
-DASHES: tuple = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
-PAPER = "#B00020"
-"""Published values of the paper, always open diamonds of this colour."""
+from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, PAPER, SERIES
 
 WIDTH = 3.1
 """Inches of one panel."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from echochamber.figures.style import RC
+from echochamber.figures import DOTS_PER_INCH
 
 COLOURS = 96
 """Of the palette: figures are lines and areas of few colours, and a third of the size in one."""
@@ -33,5 +33,5 @@ def picture(path: Path) -> Picture:
     small = io.BytesIO()
     flat.quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
     uri = "data:image/png;base64," + base64.b64encode(small.getvalue()).decode("ascii")
-    width, height = (round(105 * pixels / RC["savefig.dpi"]) for pixels in flat.size)
+    width, height = (round(105 * pixels / DOTS_PER_INCH) for pixels in flat.size)
     return Picture(uri, width, height)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from echochamber.figures.style import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, SERIES
+from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, SERIES
 from echochamber.report.looks import LINES
 
 MOST_POINTS = 120

@@ -18,6 +18,7 @@ TABLES = TORCH | {"sympy", "matplotlib", "scipy.stats", "scipy.optimize", "scipy
 TEXT = TABLES | {"pandas", "pyarrow", "scipy"}
 TRAINING = {"matplotlib", "scipy.stats", "scipy.integrate"}
 MAY_NOT = {
+    "compare_grids": TABLES,
     "download": TEXT,
     "draw_figure": TABLES,
     "draw_findings": TABLES,
@@ -39,12 +40,15 @@ MAY_NOT = {
     "posttrain": TRAINING,
     "pretrain": TRAINING,
     "register": TABLES,
+    "show_answers": TABLES,
     "show_contamination": TEXT,
     "show_mixtures": TEXT,
+    "show_prompt": {"sympy", "matplotlib", "scipy.stats", "pandas"},
     "show_status": TABLES,
     "tokenize_corpus": TEXT,
     "train_tokenizer": TEXT,
     "write_report": TABLES,
+    "write_report_now": TABLES,
 }
 """Script -> modules that it does not import before it has read its spec."""
 
