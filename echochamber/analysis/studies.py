@@ -100,6 +100,12 @@ class StudyView:
         last = self.last_step(condition)
         return float("nan") if isinstance(settings, ExpertIteration) else last / settings.passes
 
+    def first_pass(self, condition: Condition) -> float | None:
+        """Completions sampled by the end of the first pass over the prompts; None: of no fixed number."""
+        each = self.of(condition)["samples_per_step"].dropna().unique()
+        steps = self.steps_per_pass(condition)
+        return float(each[0]) * steps if len(each) == 1 and not np.isnan(steps) else None
+
     # --- runs --------------------------------------------------------------------------------------------------------
 
     @cached_property

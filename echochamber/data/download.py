@@ -103,7 +103,10 @@ def listing(repository: str, kind: str, revision: str) -> Listing:
     from huggingface_hub import HfApi, RepoFile
 
     try:
-        commit = HfApi().repo_info(repository, revision=revision, repo_type=kind).sha or revision
+        info = HfApi().repo_info(repository, revision=revision, repo_type=kind)
+        if getattr(info, "gated", False):  # its files are listed to everybody, and given to some
+            HfApi().auth_check(repository, repo_type=kind)
+        commit = info.sha or revision
         entries = HfApi().list_repo_tree(repository, recursive=True, revision=commit, repo_type=kind)
         return {
             entry.path: File(entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id, commit)
@@ -134,15 +137,15 @@ def fetch(grid: Grid, stop: Callable[[], bool] = lambda: False, say: Callable[[s
     The tokenizer comes before the corpora, which would be of no use without it.
 
     Raises:
-        UserError: a repository or a file cannot be had, or the disk is too small.
+        UserError: repositories that cannot be had, a line each and before any file is fetched; a file that cannot be
+            had; a disk that is too small.
         Interrupted: `stop()` turned true.
     """
     data = Path(grid.file.data)
     wants = [want for want in [wanted_tokenizer(grid)] if want] + wanted(grid) + wanted_models(grid)
     todo: list[Wish] = []
-    for want in dict.fromkeys(wants):
+    for want, files in _listed(list(dict.fromkeys(wants))):
         folder = data / want.repository
-        files = chosen(want, listing(want.repository, want.kind, want.revision))
         left = not_here(folder, files)
         commit = next(iter(files.values())).commit
         say(
@@ -164,6 +167,27 @@ def fetch(grid: Grid, stop: Callable[[], bool] = lambda: False, say: Callable[[s
     for wish in fetch_all(todo, stop):
         done += left_of[wish]
         progress.update(done)
+
+
+def _listed(wants: list[Wanted]) -> list[tuple[Wanted, Listing]]:
+    """The files of each.
+
+    Raises:
+        UserError: a line each for those that cannot be had; for the first alone where it is the tokenizer, or where
+            the hub does not answer.
+    """
+    listed: list[tuple[Wanted, Listing]] = []
+    refused: dict[str, str] = {}
+    for want in wants:
+        try:
+            listed.append((want, chosen(want, listing(want.repository, want.kind, want.revision))))
+        except UserError as error:
+            refused.setdefault(want.repository, str(error))
+            if want.key == "tokenizer" or unreachable():
+                break
+    if refused:
+        raise UserError("\n".join(refused.values()))
+    return listed
 
 
 def missing(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echochamber.jobs.files import write_aside, write_csv, write_text
+from echochamber.settings.possible import WITHOUT_RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def draw(grid: Grid, study: str, kind: str, tables: Mapping[str, pd.DataFrame]) 
     from echochamber.figures import style
 
     view = StudyView(grid, study, tables)
-    if view.runs.empty:
+    if view.runs.empty and kind not in WITHOUT_RUNS:
         raise ValueError(f"studies.{study}.figures: found {kind}, which shows RL runs, and the study has none")
     with matplotlib.rc_context(style.RC):
         return import_module(f"echochamber.figures.{kind}").draw(view)

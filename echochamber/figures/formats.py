@@ -37,9 +37,10 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
                     style.band(ax, line["completions_sampled"], line, **look)
                     data.append(line.assign(**vars(condition), metric=metric, format=name, question_set=own))
             style.share_axis(ax, label)
+            style.first_pass(ax, view.first_pass(condition))
             style.completions_axis(ax, x, label=style.lowest(axes, ax))
         style.titles(axes, condition.label(), view.world)
-    style.legend(figure, style.format_handles(formats))
+    style.legend(figure, [*style.format_handles(formats), style.first_pass_handle()])
     caption = (
         "Share of each format among sampled completions, and accuracy within it, during RL; "
         f"step 0 is the base model. Accuracy is drawn where at least {COUNTED} completions are in the format. "

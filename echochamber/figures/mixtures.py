@@ -23,7 +23,7 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     most = max(len(group) for group in groups.values())
     figure, panels = style.panels(3 * len(groups), columns=3, height=0.55 * most + 1.1)
     data: list[dict] = []
-    paper = reproduced = False
+    known: list[published.Value] = []
     for i, group in enumerate(groups.values()):
         shares, greedy, best = (panels[3 * i + j][0] for j in range(3))
         own = view.own(group[0].prompts)
@@ -34,17 +34,15 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
                 at = y + 0.16 * (j - (len(formats) - 1) / 2)
                 look = {"color": style.FORMAT_COLOURS[name], "marker": style.FORMAT_MARKERS[name]}
                 data += _before_and_after(shares, view, condition, own, "share", None, name, at, look)
-                value = published.SHARES_BEFORE.get((condition.mixture, name))
-                paper |= _diamond(shares, value, at)
+                value = published.of_base(view, condition.mixture, condition.scale, own, "share", form=name)
+                known += _diamond(shares, value, at)
             for ax, metric, at_k in ((greedy, "greedy_accuracy", None), (best, "pass_at_k", k)):
                 data += _before_and_after(
                     ax, view, condition, own, metric, at_k, None, y, {"color": "#332288", "marker": "o"}
                 )
-            paper |= _diamond(greedy, published.ACCURACY_BEFORE.get(condition.mixture), y + 0.25)
-            if values := published.BILLION_TOKENS.get(condition.mixture):
-                reproduced = True
-                for value, face in zip(values, ("none", style.PAPER), strict=True):
-                    _diamond(greedy, value, y + 0.25, face)
+                before = published.of_base(view, condition.mixture, condition.scale, own, metric, k=at_k)
+                after = published.after(view, condition, own, metric, k=at_k)
+                known += _diamond(ax, before, y + 0.25) + _diamond(ax, after, y + 0.25, style.PAPER)
         for ax, what in ((shares, "share of completions"), (greedy, "pass@1 (greedy)"), (best, f"pass@{k}")):
             ax.set_xlim(-0.03, 1.03)
             ax.set_xlabel(what)
@@ -56,19 +54,12 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         Line2D([], [], color="#555555", marker="o", markerfacecolor="white", linestyle="none", label="base model"),
         Line2D([], [], color="#555555", marker="o", linestyle="none", label="after RL"),
     ]
-    if paper:
-        handles.append(style.paper_handle("the paper's base model (150M, GSM8K)"))
-    if reproduced:
-        handles.append(style.paper_handle("an independent reproduction (before, after GRPO)"))
+    if known:
+        handles.append(style.paper_handle("published (open: before, filled: after RL)"))
     style.legend(figure, handles)
     caption = (
         "Before (open) and after RL (filled), by mixture: shares of formats, greedy pass@1 and pass@k. "
-        + ("Red diamonds are base models of the paper, on other text and at other sizes. " if paper else "")
-        + (
-            "Red diamonds are an independent reproduction, before (open) and after GRPO (filled). "
-            if reproduced
-            else ""
-        )
+        + published.sentence(known)
         + captions.tail(view, [view.own(g[0].prompts) for g in groups.values()])
     )
     return figure, caption, pd.DataFrame(data)
@@ -105,16 +96,8 @@ def _before_and_after(
     return drawn
 
 
-def _diamond(ax: Axes, value: float | None, y: float, face: str = "none") -> bool:
-    if value is not None:
-        ax.plot(
-            [value],
-            [y],
-            color=style.PAPER,
-            marker="D",
-            markerfacecolor=face,
-            markersize=4.5,
-            linestyle="none",
-            zorder=5,
-        )
-    return value is not None
+def _diamond(ax: Axes, value: published.Value | None, y: float, face: str = "none") -> list[published.Value]:
+    if value is None:
+        return []
+    ax.plot([value.value], [y], **(style.PUBLISHED | {"markerfacecolor": face}))
+    return [value]

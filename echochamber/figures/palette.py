@@ -8,4 +8,12 @@ SERIES = ("#332288", "#D55E00", "#44AA99", "#882255", "#999933", "#CC6677", "#00
 MARKERS = "osD^vPX*"
 DASHES: tuple = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
 PAPER = "#B00020"
-"""Published values of the paper, always open diamonds of this colour."""
+"""Published values, always diamonds of this colour."""
+PUBLISHED = {
+    "color": PAPER,
+    "marker": "D",
+    "markerfacecolor": "none",
+    "linestyle": "none",
+    "markersize": 4.5,
+    "zorder": 5,
+}

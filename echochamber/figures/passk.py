@@ -26,11 +26,13 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
                 style.band(ax, line["completions_sampled"], line, **style.series_style(i))
                 data.append(line.assign(**vars(condition), metric=metric, k=at, question_set=own))
         style.share_axis(ax, "share of questions")
+        style.first_pass(ax, view.first_pass(condition))
         style.completions_axis(ax, x)
         style.title(ax, condition.label(), view.world)
     shown = str(ks.pop()) if len(ks) == 1 else "k"
     names = ("pass@1 (greedy)", f"majority@{shown}", f"pass@{shown}")
-    style.legend(figure, [Line2D([], [], label=name, **style.series_style(i)) for i, name in enumerate(names)])
+    measures = [Line2D([], [], label=name, **style.series_style(i)) for i, name in enumerate(names)]
+    style.legend(figure, [*measures, style.first_pass_handle()])
     caption = (
         f"Greedy pass@1, majority@{shown} (a true vote, ties at random) and pass@{shown} (unbiased estimator) "
         "during RL; step 0 is the base model. " + captions.tail(view, [view.own(c.prompts) for c in conditions])

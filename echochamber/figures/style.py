@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from echochamber.figures import DOTS_PER_INCH
-from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, PAPER, SERIES
+from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, PAPER, PUBLISHED, SERIES
 
 WIDTH = 3.1
 """Inches of one panel."""
@@ -123,13 +123,47 @@ def completions_axis(ax: Axes, x: Iterable[float], *, label: bool = True) -> Non
     if positive.size:
         first, last = positive.min(), positive.max()
         ax.set_xscale("symlog", linthresh=first, linscale=0.6)
-        inner = [10.0**e for e in range(1, 13) if first * 1.6 < 10.0**e < last / 1.6]
-        ticks = [0.0, first, *inner[-3:], *([last] if last > first else [])]
+        ax.set_xlim(-0.12 * first, last * 1.25)
+        inner = [10.0**e for e in range(1, 13) if first < 10.0**e < last]
+        ticks = _apart(ax, [0.0, last, first, *reversed(inner)])
         ax.set_xticks(ticks, [thousands(t) for t in ticks])
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_xlim(-0.12 * first, last * 1.25)
     if label:
         ax.set_xlabel("completions sampled in RL")
+
+
+APART = 0.15
+"""Share of a panel's width that two ticks' labels (of up to five characters) need from middle to middle."""
+
+
+def _apart(ax: Axes, wanted: Sequence[float]) -> list[float]:
+    """The ticks that have room beside those before them in the list, in order."""
+    at = ax.transScale.transform([(value, 0.0) for value in wanted])[:, 0]
+    low, high = ax.transScale.transform([(end, 0.0) for end in ax.get_xlim()])[:, 0]
+    kept: list[int] = []
+    for i, place in enumerate(at):
+        if all(abs(place - at[j]) > APART * (high - low) for j in kept):
+            kept.append(i)
+    return sorted(wanted[i] for i in kept)
+
+
+FIRST_PASS = {"color": "#777777", "linestyle": ":", "linewidth": 1.0}
+
+
+def first_pass(ax: Axes, completions: float | None) -> None:
+    """Mark the end of the first pass over the prompts, where there is one (`StudyView.first_pass`)."""
+    if completions is not None:
+        ax.axvline(completions, zorder=0, **FIRST_PASS)
+
+
+def first_pass_handle() -> Line2D:
+    """Its legend entry."""
+    return Line2D([], [], label="end of the first pass", **FIRST_PASS)
+
+
+def names_inside(ax: Axes, handles: Sequence[Line2D]) -> None:
+    """A small legend within a panel, where lines of one figure mean different things in different panels."""
+    ax.legend(handles=list(handles), fontsize=6, loc="best", ncols=2, frameon=True, framealpha=0.7, edgecolor="none")
 
 
 def thousands(value: float, _: object = None) -> str:
@@ -184,7 +218,6 @@ def legend(figure: Figure, handles: Sequence) -> None:
         figure.legend(handles=list(handles), loc="outside upper center", ncols=-(-len(handles) // rows))
 
 
-def paper_handle(label: str = "published value of the paper") -> Line2D:
-    return Line2D(
-        [], [], color=PAPER, marker="D", markerfacecolor="none", linestyle="none", markersize=4.5, label=label
-    )
+def paper_handle(label: str = "published") -> Line2D:
+    """Legend entry of published values."""
+    return Line2D([], [], label=label, **PUBLISHED)

@@ -18,21 +18,18 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     benchmarks = list(view.study.benchmarks)
     figure, panels = style.panels(len(benchmarks), columns=3, height=0.42 * len(conditions) + 1.1, width=3.6)
     data: list[dict] = []
-    paper = False
+    known: list[published.Value] = []
     for benchmark, (ax,) in zip(benchmarks, panels, strict=True):
-        transfer = view.role(benchmark) == "transfer"
         for y, condition in enumerate(conditions):
             for i, (metric, _) in enumerate(MEASURES):
                 data += _gain(ax, view, condition, benchmark, metric, y + 0.13 * (2 * i - 1), style.series_style(i))
-            known = published.MATH_500.get(condition.mixture)
-            if known and transfer:
-                paper = True
-                look = {"color": style.PAPER, "markerfacecolor": "none", "marker": "D", "markersize": 4.5}
-                ax.plot([known[1] - known[0]], [y + 0.36], linestyle="none", **look)
-                data.append(
-                    vars(condition)
-                    | {"question_set": benchmark, "metric": "published", "estimate": known[1] - known[0]}
-                )
+            before = published.of_base(view, condition.mixture, condition.scale, benchmark, "greedy_accuracy")
+            after = published.after(view, condition, benchmark, "greedy_accuracy")
+            if before and after:
+                known += [before, after]
+                gain = after.value - before.value
+                ax.plot([gain], [y + 0.36], **style.PUBLISHED)
+                data.append(vars(condition) | {"question_set": benchmark, "metric": "published", "estimate": gain})
         ax.axvline(0, color="#888888", linewidth=0.8, zorder=0)
         ax.set_yticks(range(len(conditions)), [_name(view, c) for c in conditions])
         ax.set_ylim(len(conditions) - 0.4, -0.5)
@@ -46,13 +43,13 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         Line2D([], [], label=name, **(style.series_style(i) | {"linestyle": "none"}))
         for i, (_, name) in enumerate(MEASURES)
     ]
-    if paper:
-        handles.append(style.paper_handle("paper: MATH-500 after RL on GSM8K, 1B"))
+    if known:
+        handles.append(style.paper_handle("published gain, pass@1"))
     style.legend(figure, handles)
     caption = (
         "Gain in accuracy over the base model on the same held-out questions, on the question set that RL trained on "
         "and on others. "
-        + ("Red diamonds are the paper's gains at 1B parameters on real text. " if paper else "")
+        + published.sentence(known)
         + captions.tail(view, benchmarks).replace("interval over questions", "paired bootstrap interval over questions")
     )
     return figure, caption, pd.DataFrame(data)

@@ -30,7 +30,9 @@ def case_twins(key: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def twins_of_models(name: str, study: Study, models: Mapping[str, ImportedModel]) -> Iterator[str]:
-    """Imported models that figures and claims could not tell from another model of the study."""
+    """Imported models whose runs figures and claims could not tell from those of another model of the study."""
+    if not study.algorithms:
+        return  # base models alone are told apart by their ids
     seen = {(mixture, scale): "trains" for mixture in study.mixtures for scale in study.scales}
     for model in study.models:
         key = (models[model].mixture or model, models[model].scale or "imported")

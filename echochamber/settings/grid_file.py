@@ -60,6 +60,9 @@ FIGURES = (
     "dynamics",
     "errors",
     "process",
+    "bases",
+    "styles",
+    "trajectories",
 )
 """The modules of `echochamber.figures` that draw one."""
 

@@ -128,7 +128,12 @@ FIGURES: dict[str, tuple[Need, ...]] = {
     "dynamics": (_THEORY,),
     "errors": (_OWN,),
     "process": (_GRAPHS,),
+    "bases": (),
+    "styles": (_OWN,),
+    "trajectories": (_OWN, _LADDER),
 }
+WITHOUT_RUNS = ("bases",)
+"""Figures of base models alone."""
 
 CLAIMS: dict[str, tuple[Need, ...]] = {
     "C1": (_OWN, _GRADIENT),
@@ -158,7 +163,8 @@ def impossible(file: GridFile, name: str) -> Iterator[str]:
     held = Held(file, file.studies[name])
     for key, asked, needs in (("figures", held.study.figures, FIGURES), ("claims", held.study.claims, CLAIMS)):
         for item in asked:
-            for has, what in (_RUNS, *needs.get(item, ())):
+            runs = () if item in WITHOUT_RUNS else (_RUNS,)
+            for has, what in (*runs, *needs.get(item, ())):
                 if not has(held):
                     yield f"studies.{name}.{key}: found {item}, allowed where the study has {what}"
                     break

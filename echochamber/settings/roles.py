@@ -45,5 +45,9 @@ def role_of_questions(file: GridFile, name: str) -> Role:
     questions = file.question_sets[name]
     if questions.kind == "synthetic":
         return "transfer" if questions.problems.family == "math" else "task"
-    dataset = questions.dataset if questions.kind == "hub" and questions.dataset else ""
+    return role_of_dataset(questions.dataset if questions.kind == "hub" and questions.dataset else "")
+
+
+def role_of_dataset(dataset: str) -> Role:
+    """What a public question set is."""
     return "hard" if dataset.startswith("aime") else "transfer" if dataset.startswith("math") else "task"

@@ -93,8 +93,8 @@ def grid_file(**studies: dict) -> dict:
     }
 
 
-def grid(folder: Path, **studies: dict) -> Grid:
-    return Grid(GridFile.model_validate(grid_file(**studies)), folder)
+def grid(folder: Path, models: dict | None = None, **studies: dict) -> Grid:
+    return Grid(GridFile.model_validate(grid_file(**studies) | {"models": models or {}}), folder)
 
 
 BASE = {  # shares of the base model by mixture

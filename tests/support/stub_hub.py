@@ -25,6 +25,8 @@ class Handler(BaseHTTPRequestHandler):
     """Path -> bytes after which the next answer breaks off."""
     gone: str | None
     """The name of a file that the hub lists and does not have."""
+    gated: set[str]
+    """Repositories whose files are for those alone whom their owners let in: for nobody here."""
     stall: dict[str, int]
     """Name -> bytes after which an answer stands still, as long as it is here."""
 
@@ -48,8 +50,14 @@ class Handler(BaseHTTPRequestHandler):
             return self._json(self._tree(found[1], ""))
         found = re.fullmatch(r"/api/(?:datasets|models)/([^/]+/[^/]+)(?:/revision/[^/]+)?", path)
         if found and (self.root / found[1]).is_dir():
-            return self._json({"id": found[1], "sha": COMMIT, "siblings": [], "private": False, "tags": []})
+            gated = "auto" if found[1] in self.gated else False
+            common = {"sha": COMMIT, "siblings": [], "private": False, "tags": []}
+            return self._json({"id": found[1], "gated": gated} | common)
+        if found := re.fullmatch(r"/api/(?:datasets|models)/([^/]+/[^/]+)/auth-check", path):
+            return self._json({}) if found[1] not in self.gated else self._refuse()
         if found := re.fullmatch(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
+            if found[1] in self.gated:
+                return self._refuse()
             file = self.root / found[1] / found[2]
             if file.is_file() and file.name != self.gone:
                 return self._file(file)
@@ -63,11 +71,14 @@ class Handler(BaseHTTPRequestHandler):
             for path in files
         ]
 
+    def _refuse(self) -> None:
+        self._json({"error": "Access to this repository is restricted. Please log in."}, 401)
+
     def _json(self, value: object, status: int = 200) -> None:
         body = json.dumps(value).encode()
         self.send_response(status)
-        if status == 404:
-            self.send_header("X-Error-Code", "RepoNotFound")
+        if code := {404: "RepoNotFound", 401: "GatedRepo"}.get(status):
+            self.send_header("X-Error-Code", code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -115,7 +126,8 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serve(root: Path) -> Iterator[tuple[str, type[Handler]]]:
     """Yields the address, for HF_ENDPOINT, and the handler, which holds the requests."""
-    handler = type("Served", (Handler,), {"root": root, "requests": [], "cut": {}, "gone": None, "stall": {}})
+    state = {"root": root, "requests": [], "cut": {}, "gone": None, "gated": set(), "stall": {}}
+    handler = type("Served", (Handler,), state)
     server = _Server(("127.0.0.1", 0), handler)
     Thread(target=server.serve_forever, daemon=True).start()
     try:

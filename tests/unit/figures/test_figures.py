@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations
 
 import fabricated
@@ -15,12 +16,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from echochamber import figures
-from echochamber.analysis.studies import StudyView, kl_families, parameters, points
+from echochamber.analysis.studies import Condition, StudyView, kl_families, parameters, points
 from echochamber.analysis.tables import tables
-from echochamber.figures import style
+from echochamber.analysis.tables.join import TABLES
+from echochamber.figures import published, style
 from echochamber.formats import FORMATS
+from echochamber.grid import parsing
 from echochamber.settings import FIGURES, Scale
 
+ROOT = parsing.Path(__file__).parents[3]
 RUNS = {"prompts": ["synth-gsm"], "algorithms": ["grpo"], "benchmarks": ["synth-gsm"]}
 STUDIES = {
     "mixtures": RUNS | {"mixtures": ["tg", "tg+omi1+omi2", "tg+4xomi1"], "model_seeds": [0, 1, 2]},
@@ -28,7 +32,9 @@ STUDIES = {
     | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo", "ei"], "benchmarks": ["synth-gsm", "synth-math"]},
     "kl": RUNS | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo-kl0", "grpo", "grpo-kl.1"], "run_seeds": [0, 1]},
     "scales": RUNS | {"mixtures": ["tg+omi1+omi2"], "scales": ["mini", "pico"]},
+    "bases": {"mixtures": ["tg", "tg+4xomi1"], "model_seeds": [0, 1], "models": ["theirs"]},
 }
+MODELS = {"theirs": {"import": "someone/theirs", "mixture": "tg+4xomi1", "scale": "nano"}}
 DRAWN = {
     "formats": "mixtures",
     "passk": "mixtures",
@@ -40,12 +46,15 @@ DRAWN = {
     "dynamics": "kl",
     "errors": "algorithms",
     "process": "algorithms",
+    "bases": "bases",
+    "styles": "mixtures",
+    "trajectories": "kl",
 }
 
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
-    return fabricated.grid(tmp_path_factory.mktemp("results"), **STUDIES)
+    return fabricated.grid(tmp_path_factory.mktemp("results"), MODELS, **STUDIES)
 
 
 @pytest.fixture(scope="module")
@@ -161,10 +170,10 @@ def test_dynamics_draw_the_means_over_runs_at_what_was_sampled_before(made, draw
     assert (mine["n_seeds"] == 2).all()
 
 
-def test_published_values_are_marked_as_the_papers(drawn):
+def test_published_values_are_marked_as_published_and_say_whose_they_are(drawn):
     texts = [t.get_text() for t in drawn["mixtures"][0].findobj(Text)]
-    assert any("paper" in t for t in texts)
-    assert "paper" in drawn["mixtures"][1]
+    assert any("published" in t for t in texts)
+    assert "the paper (Figure 4a, 150m, gsm8k)" in drawn["mixtures"][1]
 
 
 def test_one_colour_and_one_marker_a_format_told_apart_by_all():
@@ -198,14 +207,55 @@ def test_figures_import_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_an_independent_reproduction_is_drawn_beside_the_mixture_that_it_is_of(grid, made, monkeypatch):
-    """Before RL an open diamond, after RL a filled one."""
-    monkeypatch.setitem(figures.mixtures.published.BILLION_TOKENS, "tg", (0.123, 0.456))
+def diamonds(ax):
+    """x of the published values in a panel -> how each is filled."""
+    points = [line for line in ax.lines if line.get_marker() == "D" and line.get_color() == style.PAPER]
+    return {float(line.get_xdata()[0]): line.get_markerfacecolor() for line in points}
+
+
+def test_published_values_stand_before_and_after_rl(grid, made, monkeypatch):
+    """Before RL an open diamond, after RL a filled one, beside the mixture and the algorithm that they are of."""
+    of = {"mixture": "tg", "scale": "150m", "dataset": "gsm8k", "metric": "greedy_accuracy", "source": "a study"}
+    before, after, other = (
+        published.Value(value, where="its table", kind=kind, **of)
+        for value, kind in ((0.123, None), (0.456, "grpo"), (0.789, "ppo"))
+    )
+    monkeypatch.setattr(published, "VALUES", (before, after, other))
     figure, caption, _ = figures.draw(grid, "mixtures", "mixtures", made)
-    diamonds = {
-        float(line.get_xdata()[0]): line.get_markerfacecolor()
-        for line in figure.axes[1].lines
-        if line.get_marker() == "D" and len(line.get_xdata()) == 1
-    }
-    assert (diamonds[0.123], diamonds[0.456]) == ("none", style.PAPER)
-    assert "independent reproduction" in caption
+    assert diamonds(figure.axes[1]) == {0.123: "none", 0.456: style.PAPER}
+    assert "a study (its table, 150m, gsm8k)" in caption
+
+
+def test_published_values_are_of_the_papers_algorithm_scale_and_questions():
+    paper = parsing.load(ROOT / "config/paper.yaml")
+    runs = pd.DataFrame(paper.index())
+    nothing = {name: pd.DataFrame(columns=list(table)) for name, table in TABLES.items()} | {"runs": runs}
+    view = StudyView(paper, "table7", nothing)
+    on_gsm8k, on_math = (Condition("tg+omi2", "1b", "ppo", prompts) for prompts in ("gsm8k", "math"))
+    greedy = {"benchmark": "math-500", "metric": "greedy_accuracy"}
+    assert published.after(view, on_gsm8k, **greedy).value == 0.436
+    assert published.after(view, on_math, **greedy) is None
+    assert published.after(view, replace(on_gsm8k, algorithm="grpo"), **greedy) is None
+    assert published.after(view, replace(on_gsm8k, algorithm="ppo-kl.01"), **greedy) is None
+    assert published.after(view, replace(on_gsm8k, scale="150m"), **greedy) is None
+    assert published.of_base(view, "tg+omi2", "1b", "aime-2022-2024", "pass_at_k", k=64).value == 0
+    assert published.of_base(view, "tg+omi2", "1b", "aime-1983-2024", "pass_at_k", k=64) is None
+    figure_20 = [Condition("8xtg", "150m", name, "gsm8k") for name in ("ppo", "ei", "ei-online", "grpo")]
+    values = [published.after(view, c, "gsm8k", "greedy_accuracy") for c in figure_20]
+    assert [v and v.value for v in values] == [0.6, 0.45, None, None]
+
+
+def test_base_models_are_each_by_itself_trained_here_or_imported(made, drawn):
+    _, caption, data = drawn["bases"]
+    greedy = data[data["metric"] == "greedy_accuracy"].set_index("id")
+    assert greedy["origin"].value_counts().to_dict() == {"trained here": 4, "imported": 1}
+    scores = made["scores"]
+    same = scores[(scores["metric"] == "greedy_accuracy") & (scores["scorer"] == "executed")].set_index("id")
+    for name, row in greedy.iterrows():
+        assert row.estimate == same.loc[[name], "estimate"].iloc[0]
+    assert "Figure 4a" in caption
+
+
+def test_base_models_of_one_mixture_and_scale_are_refused_where_runs_would_be_pooled(tmp_path):
+    with pytest.raises(ValueError, match="one of each mixture and scale"):
+        fabricated.grid(tmp_path, MODELS, one=RUNS | {"mixtures": ["tg+4xomi1"], "models": ["theirs"]})
