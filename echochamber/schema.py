@@ -15,6 +15,9 @@ Name = Annotated[str, Field(pattern=NAME, max_length=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 GpuShare = Annotated[float, Field(ge=0.01, le=1)]
 Seed = Annotated[int, Field(ge=0)]
+Precision = Literal["fp32", "bf16"]
+"""Of matrix products; weights are kept in fp32."""
+
 RandomNumbers = Literal["independent", "common"]
 """Whether what a job draws is told apart by all that the job is, or by its seed alone."""
 

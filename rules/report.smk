@@ -22,6 +22,7 @@ rule write_report:
         JUDGED,
         expand(RESULTS / "figures/{figure}.png", figure=FIGURES),
         [GRID.paths.samples(*evaluation) for evaluation in GRID.evaluations],
+        expand(RESULTS / "figures/{figure}.md", figure=TYPESET),
         [GRID.paths.job(job) / "provenance.json" for job in (*GRID.trained_models.values(), *GRID.runs.values())],
         [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],
         GRID.questions,

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_
 
 from echochamber.algorithms.theory import Theory
 from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncated
-from echochamber.schema import GpuShare, RandomNumbers, Settings, Share
+from echochamber.schema import GpuShare, Precision, RandomNumbers, Settings, Share
 
 RENAMED_REWARDS = {
     name: "executed (the value of a notebook's last closed block) or written (its box)"
@@ -73,7 +73,7 @@ class PostTraining(Settings):
     truncated: Truncated = "wrong"
     """What a completion without an end token earns by `executed` and `written`: nothing, or what its text earns.
     `authors` judges it as the released code does, like any other."""
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Precision = "bf16"
     random_numbers: RandomNumbers = "independent"
     """`common`: runs with equal pretraining and run seeds draw the same numbers, whatever their mixtures, scales,
     prompts and algorithms: for paired comparisons. Runs that differ in a seed, the replicates, never share any."""

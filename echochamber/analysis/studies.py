@@ -122,6 +122,11 @@ class StudyView:
         )
         return sorted(rows, key=lambda c: [o.index(getattr(c, a)) for a, o in zip(CONDITION, axes, strict=True)])
 
+    def distinctly(self, condition: Condition) -> str:
+        """A condition by the axes in which those of the study differ."""
+        axes = [axis for axis in CONDITION if len({getattr(c, axis) for c in self.conditions}) > 1]
+        return " · ".join(getattr(condition, axis) for axis in axes) or condition.label()
+
     def of(self, condition: Condition, table: pd.DataFrame | None = None) -> pd.DataFrame:
         """The rows of one condition, of the runs or of another table with the axes."""
         table = self.runs if table is None else table
@@ -231,8 +236,12 @@ def kl_families(view: StudyView) -> list[list[Condition]]:
     return [ladder for group in groups.values() for ladder in ladders(group, view.algorithm)]
 
 
+def late_batches(view: StudyView, condition: Condition) -> pd.DataFrame:
+    """The last tenth of the rollout batches of each run: rows of the training table."""
+    rows = view.of(condition, view.training)
+    return rows[rows["step"] > 0.9 * rows.groupby("id")["step"].transform("max")]
+
+
 def final_kl(view: StudyView, condition: Condition) -> pd.DataFrame:
     """Mean KL (nats per completion) of the last tenth of the rollout batches of each run: id, seeds, kl."""
-    rows = view.of(condition, view.training)
-    late = rows[rows["step"] > 0.9 * rows.groupby("id")["step"].transform("max")]
-    return replicates.of_each_run(late, "kl", "mean")
+    return replicates.of_each_run(late_batches(view, condition), "kl", "mean")

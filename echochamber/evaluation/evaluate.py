@@ -7,7 +7,7 @@ What a step draws depends on the benchmark's seed, the id and the step alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,15 +16,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from echochamber.corpora.documents import Question
 from echochamber.errors import Interrupted
+from echochamber.evaluation import vllm_engine
 from echochamber.evaluation.samples_file import SAMPLES
 from echochamber.formats import DEFAULT_RULE
 from echochamber.jobs import files
 from echochamber.jobs.job import Progress
 from echochamber.jobs.spec import Spec
 from echochamber.models import architecture as models
+from echochamber.models import device as devices
 from echochamber.models.checkpoint import PROGRESS, start_afresh_unless_same, step_name
 from echochamber.sampling.draw import random_stream
-from echochamber.sampling.generate import generate
+from echochamber.sampling.generate import Completions, generate
 from echochamber.sampling.prompts import decode, encode_questions, end_and_padding
 from echochamber.settings import Benchmark, Sampling
 from echochamber.verify import verify_by_rules
@@ -67,7 +69,11 @@ def run(
                 raise Interrupted(f"{done} of {len(checkpoints)} checkpoints evaluated")
             model, tokenizer = models.load(folder, device)
             seed = f"{settings.seed}/{id}/{question_set}/{step}"
-            rows = evaluate(settings, model, tokenizer, questions, seed=seed, modes=modes, stop=stop, examples=examples)
+            between = settings.samples_between if step != checkpoints[-1][0] else None
+            here = settings.model_copy(update={"samples": between or settings.samples})
+            with devices.autocast(device, settings.precision):
+                asked = {"seed": seed, "modes": modes, "stop": stop, "folder": folder, "examples": examples}
+                rows = evaluate(here, model, tokenizer, questions, **asked)
             table = rows.assign(id=id, step=step, question_set=question_set)
             files.write_aside(part, table.to_parquet)
             right = rows.groupby("mode")[f"correct_{DEFAULT_RULE}"].mean()
@@ -88,8 +94,12 @@ def evaluate(
     modes: Sequence[str] = MODES,
     stop: Callable[[], bool] | None = None,
     examples: Sequence[Question] = (),
+    folder: Path | None = None,
 ) -> pd.DataFrame:
     """One greedy completion and `samples` sampled ones (or one of the two) of every question, judged by every rule.
+
+    Args:
+        folder: of the model, for an engine that loads it by itself.
 
     Returns:
         The columns of samples.parquet but for those that name the checkpoint. `temperature` and `top_p` are empty for
@@ -99,18 +109,8 @@ def evaluate(
     prompts = encode_questions(tokenizer, questions, settings, examples)
     sampling = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_new_tokens=settings.max_new_tokens)
     tables = []
-    for mode in modes:
+    for mode, drawn in _drawn(settings, model, prompts, sampling, seed, modes, eos, pad, folder):
         samples = 1 if mode == "greedy" else settings.samples
-        drawn = generate(
-            model,
-            prompts,
-            samples=samples,
-            sampling=sampling,
-            greedy=mode == "greedy",
-            eos=eos,
-            pad=pad,
-            generator=random_stream(0, seed, mode),
-        )
         texts = decode(tokenizer, drawn)
         golds = [question.answer for question in questions for _ in range(samples)]
         by_rule = verify_by_rules(texts, golds, finished=drawn.finished, stop=stop)
@@ -139,3 +139,36 @@ def evaluate(
             )
         )
     return pd.concat(tables, ignore_index=True).astype({"temperature": float, "top_p": float})
+
+
+def _drawn(
+    settings: Benchmark,
+    model: PreTrainedModel,
+    prompts: list[list[int]],
+    sampling: Sampling,
+    seed: str,
+    modes: Sequence[str],
+    eos: int,
+    pad: int,
+    folder: Path | None,
+) -> Iterator[tuple[str, Completions]]:
+    """The completions of each mode, by the engine that the settings name."""
+    counts = {mode: 1 if mode == "greedy" else settings.samples for mode in modes}
+    if settings.engine == "own":
+        for mode, samples in counts.items():
+            asked = {"samples": samples, "sampling": sampling, "greedy": mode == "greedy", "eos": eos, "pad": pad}
+            yield mode, generate(model, prompts, generator=random_stream(0, seed, mode), **asked)
+        return
+    if folder is None:
+        raise ValueError("folder: found nothing, allowed: the model's folder, which vLLM loads by itself")
+    longest = max(map(len, prompts)) + sampling.max_new_tokens
+    engine = vllm_engine.Engine(folder, settings.precision, longest)
+    asked = {"sampling": sampling, "eos": eos}
+    ids = {
+        mode: engine.complete(prompts, samples=samples, greedy=mode == "greedy", seed=f"{seed}/{mode}", **asked)
+        for mode, samples in counts.items()
+    }
+    engine.close()
+    for mode, drawn in ids.items():
+        more = {"eos": eos, "pad": pad, "temperature": sampling.temperature}
+        yield mode, vllm_engine.as_completions(model, prompts, drawn, **more)

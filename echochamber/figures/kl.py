@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from echochamber.analysis import replicates
-from echochamber.analysis.studies import Condition, StudyView, final_kl, kl_families, points
+from echochamber.analysis.studies import (
+    SEEDS_FOR_A_BAND,
+    Condition,
+    StudyView,
+    final_kl,
+    kl_families,
+    late_batches,
+    points,
+)
 from echochamber.figures import captions, style
 from echochamber.formats import FORMATS
 from echochamber.stats.intervals import t_interval
@@ -40,8 +48,10 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
             ax.set_xticks(range(len(family) + 1), ["base", *labels])
             ax.set_xlim(-0.4, len(family) + 0.4)
         right.set_xticks(range(1, len(family) + 1), labels)
-        right.set_xlim(0.5, len(family) + 0.5)
-        right.set_ylim(bottom=min(0, right.get_ylim()[0]))
+        right.set_xlim(0.4, len(family) + 0.6)
+        right.margins(y=0.1)
+        low, high = right.get_ylim()
+        right.set_ylim(min(0, low), high)
         right.set_ylabel("KL from the base model\n(nats per completion)")
         first_kl = view.algorithm(family[0]).kl
         kl = next((view.algorithm(c).kl for c in family if view.algorithm(c).kl.place != "none"), first_kl)
@@ -56,7 +66,8 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     caption = (
         "Runs that differ in the KL coefficient alone, at the end of RL, with the base model at the left: shares of "
         "formats, accuracy, and the KL from the base model (k1, mean over the last tenth of the rollout batches, on "
-        "the training prompts). " + captions.tail(view, [view.own(f[0].prompts) for f in families])
+        "the training prompts; whiskers of single runs: the middle 95 % of these batches). "
+        + captions.tail(view, [view.own(f[0].prompts) for f in families])
     )
     return figure, caption, pd.DataFrame(data)
 
@@ -99,9 +110,13 @@ def _final_kl(ax: Axes, view: StudyView, family: list[Condition]) -> list[dict]:
         values = replicates.by_replicate(final_kl(view, condition), "kl")
         estimate, low, high = t_interval(values)
         numbers = {"estimate": estimate, "low": low, "high": high, "n_seeds": len(values)}
-        if len(values) < 3:
+        if len(values) < SEEDS_FOR_A_BAND:
             numbers |= {"low": float("nan"), "high": float("nan")}
-            ax.plot([x] * len(values), values, color="#333333", marker="o", linestyle="none")
+            late = late_batches(view, condition)
+            for i, (_, batches) in enumerate(late.groupby("id", sort=False)):
+                each = dict(zip(("low", "high"), batches["kl"].quantile([0.025, 0.975]), strict=True))
+                at = x + style.spread(i, len(values))
+                style.whisker(ax, at, each | {"estimate": batches["kl"].mean()}, color="#333333", marker="o")
         else:
             style.whisker(ax, x, numbers, color="#333333", marker="o")
         drawn.append(

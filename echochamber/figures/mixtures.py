@@ -24,23 +24,27 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     figure, panels = style.panels(3 * len(groups), columns=3, height=0.55 * most + 1.1)
     data: list[dict] = []
     known: list[published.Value] = []
+    bases: set[tuple[str, str]] = set()
+    """Base models whose published values are drawn: once, whatever RL came after."""
     for i, group in enumerate(groups.values()):
         shares, greedy, best = (panels[3 * i + j][0] for j in range(3))
         own = view.own(group[0].prompts)
         k = view.k(own)
         formats = [f for f in FORMATS if _largest(view, group, own, f) >= SHOWN]
         for y, condition in enumerate(group):
+            base = (condition.mixture, condition.scale)
+            first, bases = base not in bases, bases | {base}
             for j, name in enumerate(formats):
                 at = y + 0.16 * (j - (len(formats) - 1) / 2)
                 look = {"color": style.FORMAT_COLOURS[name], "marker": style.FORMAT_MARKERS[name]}
                 data += _before_and_after(shares, view, condition, own, "share", None, name, at, look)
-                value = published.of_base(view, condition.mixture, condition.scale, own, "share", form=name)
+                value = published.of_base(view, *base, own, "share", form=name) if first else None
                 known += _diamond(shares, value, at)
             for ax, metric, at_k in ((greedy, "greedy_accuracy", None), (best, "pass_at_k", k)):
                 data += _before_and_after(
                     ax, view, condition, own, metric, at_k, None, y, {"color": "#332288", "marker": "o"}
                 )
-                before = published.of_base(view, condition.mixture, condition.scale, own, metric, k=at_k)
+                before = published.of_base(view, *base, own, metric, k=at_k) if first else None
                 after = published.after(view, condition, own, metric, k=at_k)
                 known += _diamond(ax, before, y + 0.25) + _diamond(ax, after, y + 0.25, style.PAPER)
         for ax, what in ((shares, "share of completions"), (greedy, "pass@1 (greedy)"), (best, f"pass@{k}")):

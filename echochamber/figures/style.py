@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from echochamber.figures import DOTS_PER_INCH
-from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, PAPER, PUBLISHED, SERIES
+from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, PUBLISHED, SERIES
 
 WIDTH = 3.1
 """Inches of one panel."""

@@ -16,43 +16,47 @@ SHOWN = 0.02
 
 
 def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
-    """Figure, caption, and the numbers drawn."""
+    """Figure, caption, and the numbers drawn: a panel a condition and style in which there is something to choose."""
     conditions = [c for c in view.conditions if view.own(c.prompts) and not view.of(c, view.styles).empty]
-    if not conditions:
-        raise ValueError(f"studies.{view.name}.figures: found styles, allowed where completions have a known format")
     inside = {c: _winner(view, c) for c in conditions}
-    rows = {c: _shares(view, c, inside[c]) for c in conditions}
-    kinds = [s for s in VARIANTS if any((table["style"] == s).any() for table in rows.values())]
-    figure, panels = style.panels(len(conditions), rows_each=len(kinds), height=1.7)
+    shares = {c: _shares(view, c, inside[c]) for c in conditions}
+    asked = [(c, kind) for c in conditions for kind in VARIANTS if _choice(shares[c], kind)]
+    if not asked:
+        allowed = "allowed where the winner is written in several styles"
+        raise ValueError(f"studies.{view.name}.figures: found styles, {allowed}")
+    figure, panels = style.panels(len(asked), height=2.3)
     data: list[pd.DataFrame] = []
-    shown: dict[tuple[str, str], dict] = {}
-    for condition, axes in zip(conditions, panels, strict=True):
-        own, runs = view.own(condition.prompts), view.of(condition)
-        for ax, kind in zip(axes, kinds, strict=True):
-            x: list[float] = []
-            for i, variant in enumerate(VARIANTS[kind]):
-                part = rows[condition]
-                part = part[(part["style"] == kind) & (part["variant"] == variant)]
-                if part.empty:
-                    continue
-                look = shown.setdefault((kind, variant), style.series_style(i))
-                for line in lines(part, runs):
-                    x += list(line["completions_sampled"])
-                    style.band(ax, line["completions_sampled"], line, **look)
-                    kept = {"format": inside[condition], "style": kind, "variant": variant, "question_set": own}
-                    data.append(line.assign(**vars(condition), **kept))
-            style.share_axis(ax, f"{kind}\n(share of {inside[condition]})")
-            style.first_pass(ax, view.first_pass(condition))
-            style.completions_axis(ax, x, label=style.lowest(axes, ax))
-            style.names_inside(ax, [Line2D([], [], label=v, **look) for (k, v), look in shown.items() if k == kind])
-        style.titles(axes, condition.label(), view.world)
+    for (condition, kind), (ax,) in zip(asked, panels, strict=True):
+        table, runs = shares[condition], view.of(condition)
+        x: list[float] = []
+        handles = []
+        for i, variant in enumerate(VARIANTS[kind]):
+            rows = table[(table["style"] == kind) & (table["variant"] == variant)]
+            if rows.empty:
+                continue
+            handles.append(Line2D([], [], label=variant, **style.series_style(i)))
+            for line in lines(rows, runs):
+                x += list(line["completions_sampled"])
+                style.band(ax, line["completions_sampled"], line, **style.series_style(i))
+                kept = {"format": inside[condition], "style": kind, "variant": variant}
+                data.append(line.assign(**vars(condition), **kept, question_set=view.own(condition.prompts)))
+        style.share_axis(ax, f"share of {inside[condition]}")
+        style.first_pass(ax, view.first_pass(condition))
+        style.completions_axis(ax, x)
+        style.names_inside(ax, handles)
+        style.title(ax, f"{'neutral twin' if kind == TWIN else kind} · {condition.label()}", view.world)
     style.legend(figure, [style.first_pass_handle()])
     caption = (
-        "Variants of style among the sampled completions in the format that the run ended with, during RL; step 0 is "
-        "the base model. The twin is two ways to say the same thing: what moves it is drift. "
-        + captions.tail(view, [view.own(c.prompts) for c in conditions])
+        "Variants of style among the sampled completions in the format that the run ended with, during RL, where the "
+        f"second one is ever written in {SHOWN:.0%} of them; step 0 is the base model. The neutral twin is two ways to "
+        "say the same thing at equal accuracy: what moves it is drift. "
+        + captions.tail(view, [view.own(c.prompts) for c, _ in asked])
     )
     return figure, caption, pd.concat(data, ignore_index=True)
+
+
+def _choice(shares: pd.DataFrame, kind: str) -> bool:
+    return bool(shares.loc[shares["style"] == kind, "variant"].nunique() > 1)
 
 
 def _winner(view: StudyView, condition: Condition) -> str:

@@ -31,7 +31,7 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
                 ax.plot([gain], [y + 0.36], **style.PUBLISHED)
                 data.append(vars(condition) | {"question_set": benchmark, "metric": "published", "estimate": gain})
         ax.axvline(0, color="#888888", linewidth=0.8, zorder=0)
-        ax.set_yticks(range(len(conditions)), [_name(view, c) for c in conditions])
+        ax.set_yticks(range(len(conditions)), [view.distinctly(c) for c in conditions])
         ax.set_ylim(len(conditions) - 0.4, -0.5)
         ax.set_xlabel("gain in accuracy over the base model")
         style.signed_axis(ax.xaxis)
@@ -53,14 +53,6 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
         + captions.tail(view, benchmarks).replace("interval over questions", "paired bootstrap interval over questions")
     )
     return figure, caption, pd.DataFrame(data)
-
-
-def _name(view: StudyView, condition: Condition) -> str:
-    """The axes in which the conditions of the study differ."""
-    axes = [
-        a for a in ("mixture", "scale", "algorithm", "prompts") if len({getattr(c, a) for c in view.conditions}) > 1
-    ]
-    return " · ".join(getattr(condition, axis) for axis in axes) or condition.label()
 
 
 def _gain(ax, view: StudyView, condition: Condition, benchmark: str, metric: str, y: float, look: dict) -> list[dict]:

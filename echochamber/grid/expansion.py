@@ -133,9 +133,12 @@ class Grid(Jobs):
         )
 
     def evaluate_spec(self, job: Model | Run, benchmark: str) -> specs.EvaluateSpec:
-        settings = self.file.benchmarks[benchmark].model_copy(update={"role": None})
-        weights: Weights = Checkpoints(checkpoints=str(self.paths.job(job) / "checkpoints"))
+        asked = self.file.benchmarks[benchmark]
+        settings = asked.model_copy(update={"role": None, "checkpoints": "all"})
+        steps: tuple[Step, ...] | None = ("last",) if asked.checkpoints == "ends" else None
+        weights: Weights = Checkpoints(checkpoints=str(self.paths.job(job) / "checkpoints"), steps=steps)
         if isinstance(job, Model):
+            settings = settings.model_copy(update={"samples_between": None})
             weights = self.base(job, *self.starts(job), "last")
         return specs.EvaluateSpec(
             version=VERSIONS["evaluate"],
@@ -154,6 +157,7 @@ class Grid(Jobs):
             questions=prompts.questions,
             count=prompts.count,
             samples=self.file.base_samples.samples,
+            precision=self.file.base_samples.precision,
             seed=self.file.base_samples.seed,
             **_form(prompts),
             **probe.sampling.model_dump(),

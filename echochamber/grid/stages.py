@@ -18,7 +18,7 @@ VERSIONS = {
     "judge": 2,  # echochamber/evaluation/judge.py, echochamber/analysis/tables/judged.py
     "forecast": 1,  # echochamber/analysis/tables/forecasts.py
     "claims": 4,  # echochamber/analysis/claims/claims.py
-    "figure": 4,  # echochamber/figures
+    "figure": 5,  # echochamber/figures
     "report": 5,  # echochamber/report/page.py
     "download": 1,  # echochamber/data/download.py
     "mixtures": 1,  # echochamber/data/mixture.py
@@ -41,7 +41,7 @@ SCRIPTS = {
     "judge": ("judge_errors",),
     "forecast": ("make_forecast",),
     "claims": ("judge_claims",),
-    "figure": ("draw_figure",),
+    "figure": ("draw_figure", "typeset_figure"),
     "report": ("write_report",),
 }
 """The scripts of the stages that leave results behind; the others are done whenever they are asked for."""

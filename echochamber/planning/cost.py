@@ -19,6 +19,7 @@ from echochamber.planning.machine import FROZEN, RESUMED, TRAINED, Machine
 from echochamber.planning.text_sizes import PAPERS_VOCABULARY, TextSizes
 from echochamber.pretraining import fit
 from echochamber.rl import schedule
+from echochamber.schema import Precision
 from echochamber.settings import ExpertIteration, PolicyGradient, Sampling, Scale
 
 START_SECONDS = 6.0
@@ -131,21 +132,39 @@ class Costs:
         """All checkpoints of a model or a run on one question set: one greedy completion and the samples of each."""
         settings = self.grid.file.benchmarks[benchmark]
         model = job if isinstance(job, Model) else job.model
-        checkpoints = len(self.grid.starts(job)) + 1 if isinstance(job, Model) else len(self.kept_steps(job))
         available, prompt = self.texts.questions(settings.questions, "test")
         questions = min(settings.count or available, available)
-        return self._samples(model, checkpoints, questions, prompt, (1, settings.samples), settings.max_new_tokens)
+        base = isinstance(job, Model)
+        checkpoints = len(self.grid.starts(job)) + 1 if base else len(self.kept_steps(job))
+        if not base and settings.checkpoints == "ends":
+            checkpoints = 1
+        few = 0 if base or settings.samples_between is None else checkpoints - 1
+        longest, precision = settings.max_new_tokens, settings.precision
+        whole = (checkpoints - few, questions, prompt, (1, settings.samples), longest, precision)
+        cost = self._samples(model, *whole)
+        if few:
+            samples = (1, settings.samples_between or settings.samples)
+            cost = _together(cost, self._samples(model, few, questions, prompt, samples, longest, precision))
+        return cost
 
     def probe(self, probe: Probe) -> Cost:
         """Samples of a base model on the RL prompts."""
         questions, prompt = self.prompts(probe.prompts)
         samples = (self.grid.file.base_samples.samples,)
-        return self._samples(probe.model, 1, questions, prompt, samples, probe.sampling.max_new_tokens)
+        longest, precision = probe.sampling.max_new_tokens, self.grid.file.base_samples.precision
+        return self._samples(probe.model, 1, questions, prompt, samples, longest, precision)
 
     def _samples(
-        self, model: Model, checkpoints: int, questions: int, prompt: float, samples: Iterable[int], longest: int
+        self,
+        model: Model,
+        checkpoints: int,
+        questions: int,
+        prompt: float,
+        samples: Iterable[int],
+        longest: int,
+        precision: Precision,
     ) -> Cost:
-        """So many completions of every question from every checkpoint, in fp32, judged by the three rules.
+        """So many completions of every question from every checkpoint, judged by the three rules.
 
         Two of them share what they execute.
         """
@@ -157,7 +176,7 @@ class Costs:
             drawn = flops.generation(shape, prompts=questions, samples=each, prompt=prompt, completion=completion)
             lengths = {"prompt": prompt, "completion": completion, "longest": longest}
             seconds += self.machine.decoding_seconds(
-                shape, drawn, rows=questions * each, **lengths, precision="fp32", held=weights
+                shape, drawn, rows=questions * each, **lengths, precision=precision, held=weights
             )
             work += drawn
             rows += questions * each
@@ -168,7 +187,7 @@ class Costs:
             tokens=checkpoints * questions * prompt + written,
             flops=checkpoints * work,
             seconds=checkpoints * (seconds + 2 * rows / VERIFIED_PER_SECOND),
-            tensors=weights + self.machine.cache_bytes(shape, rows, prompt + longest, "fp32", weights),
+            tensors=weights + self.machine.cache_bytes(shape, rows, prompt + longest, precision, weights),
             resumed=0.0,
             disk=2 * SAMPLE_BYTES * written,  # each checkpoint by itself, and all together
         )
@@ -309,6 +328,21 @@ class Costs:
     def kept_steps(self, run: Run) -> list[int]:
         """The steps of a run whose checkpoints are kept."""
         return schedule.checkpoint_steps(self.grid.file.algorithms[run.algorithm], self.prompts(run.prompts)[0])
+
+
+def _together(one: Cost, other: Cost) -> Cost:
+    """Of one job that does both, one after the other: it starts once, and needs the memory of the larger."""
+    seconds = one.seconds + other.seconds - START_SECONDS
+    return replace(
+        one,
+        tokens=one.tokens + other.tokens,
+        flops=one.flops + other.flops,
+        seconds=seconds,
+        gpu_hours=seconds / 3600 if one.gpu_hours else 0.0,
+        memory_bytes=max(one.memory_bytes, other.memory_bytes),
+        host_bytes=max(one.host_bytes, other.host_bytes),
+        disk_bytes=one.disk_bytes + other.disk_bytes,
+    )
 
 
 def forward_passes(s: PolicyGradient) -> float:

@@ -52,15 +52,17 @@ class Machine:
         """Seconds of `passes` forward and backward passes of `flops` in all; small models wait for Python."""
         return max(flops / self.flops_per_second(precision, work), 3 * passes * self.start_seconds(shape))
 
-    def rows_at_once(self, shape: Shape, tokens: float, held: float) -> int:
+    def rows_at_once(self, shape: Shape, tokens: float, precision: str, held: float) -> int:
         """How many completions `echochamber.sampling.generate` decodes at once.
 
         Args:
             tokens: of a prompt and the longest completion.
+            precision: of keys and values; on a CPU they count as fp32 whatever it is.
             held: bytes of the device's memory that hold something else.
         """
         free = (self.device.memory_bytes - held) / 2 if self.device.is_gpu else CACHE_BYTES
-        return max(1, min(MOST_ROWS, int(free // (tokens * cache_per_token(shape, "fp32")))))
+        kept = precision if self.device.is_gpu else "fp32"
+        return max(1, min(MOST_ROWS, int(free // (tokens * cache_per_token(shape, kept)))))
 
     def decoding_seconds(
         self,
@@ -85,7 +87,7 @@ class Machine:
             prompt, completion: mean lengths in tokens.
             held: bytes of the device's memory that hold something else than the cache.
         """
-        steps = math.ceil(rows / self.rows_at_once(shape, prompt + longest, held)) * longest
+        steps = math.ceil(rows / self.rows_at_once(shape, prompt + longest, precision, held)) * longest
         weights = steps * shape.multiplied * (2 if precision == "bf16" else 4)
         cache = rows * completion * (prompt + completion / 2) * cache_per_token(shape, precision)
         moved = (weights + cache) / (self.efficiency.sampling * self.device.bytes_per_second)
@@ -95,7 +97,7 @@ class Machine:
 
     def cache_bytes(self, shape: Shape, rows: float, tokens: float, precision: str, held: float) -> float:
         """Of the keys and values of a batch that `generate` decodes at once."""
-        return min(rows, self.rows_at_once(shape, tokens, held)) * tokens * cache_per_token(shape, precision)
+        return min(rows, self.rows_at_once(shape, tokens, precision, held)) * tokens * cache_per_token(shape, precision)
 
 
 def cache_per_token(shape: Shape, precision: str) -> int:

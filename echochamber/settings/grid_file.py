@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from echochamber.algorithms import Algorithm
-from echochamber.schema import Name, OneOf, Seed, Settings
+from echochamber.schema import Name, OneOf, Precision, Seed, Settings
 from echochamber.settings import checks
 from echochamber.settings.claims import CLAIMS, Primary, unknown_primaries
 from echochamber.settings.hardware import Hardware
@@ -36,9 +36,25 @@ class Benchmark(PromptForm):
     temperature: PositiveFloat = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     max_new_tokens: PositiveInt = 2048
+    checkpoints: Literal["all", "ends"] = "all"
+    """Of a run: every one that is kept, or the last alone (the base model is measured by itself)."""
+    samples_between: PositiveInt | None = None
+    """Samples of a run's checkpoints but the last; none: `samples`. Shares of formats need fewer than pass@64."""
+    precision: Precision = "fp32"
+    """Of the matrix products of decoding; the kept weights are fp32."""
+    engine: Literal["own", "vllm"] = "own"
+    """What draws completions. `vllm` is an extra, and draws others than `own` (docs/sampling.md)."""
     seed: Seed = 0
     role: Literal["task", "transfer", "hard"] | None = None
     """What claims take it for; none: `hard` for AIME, `transfer` for MATH and for family `math`, else `task`."""
+
+    @model_validator(mode="after")
+    def _few_between(self) -> Benchmark:
+        if self.samples_between is not None and self.checkpoints == "ends":
+            raise ValueError("samples_between: found a number with checkpoints: ends, allowed: with checkpoints: all")
+        if self.samples_between is not None and self.samples_between > self.samples:
+            raise ValueError(f"samples_between: found {self.samples_between}, allowed: up to samples, {self.samples}")
+        return self
 
 
 class BaseSamples(Settings):
@@ -46,6 +62,8 @@ class BaseSamples(Settings):
 
     samples: Annotated[int, Field(ge=2)] = 8
     """Completions a prompt. Predictions from few are biased (and corrected): rare right answers are missed."""
+    precision: Precision = "fp32"
+    """As `precision` of a benchmark."""
     seed: Seed = 0
 
 
@@ -63,6 +81,9 @@ FIGURES = (
     "bases",
     "styles",
     "trajectories",
+    "benchmarks",
+    "stationary",
+    "map",
 )
 """The modules of `echochamber.figures` that draw one."""
 

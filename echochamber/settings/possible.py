@@ -80,6 +80,17 @@ _GRADIENT: Need = (lambda held: held.policy_gradients, "a policy-gradient algori
 _LADDER: Need = (lambda held: held.ladders, "two algorithms that differ in their KL coefficient alone")
 _MIXTURES: Need = (lambda held: held.described, "mixtures: models that are trained here, or `mixture` of imported ones")
 _SCALES: Need = (lambda held: held.scales, "scales: models that are trained here, or `scale` of imported ones")
+_COURSE: Need = (
+    lambda held: any(held.file.benchmarks[b].checkpoints == "all" for b in held.own),
+    "a benchmark of all checkpoints on the question set of its prompts",
+)
+_COURSE_OF_PASSK: Need = (
+    lambda held: any(
+        held.file.benchmarks[b].checkpoints == "all" and held.file.benchmarks[b].samples_between is None
+        for b in held.own
+    ),
+    "a benchmark of all checkpoints, with as many samples of each, on the question set of its prompts",
+)
 _THEORY: Need = (
     lambda held: any(a.theory is not None and a.rule is not None for a in held.policy_gradients.values()),
     "a policy-gradient algorithm with a theory that is rewarded for right answers",
@@ -130,14 +141,17 @@ FIGURES: dict[str, tuple[Need, ...]] = {
     "process": (_GRAPHS,),
     "bases": (),
     "styles": (_OWN,),
-    "trajectories": (_OWN, _LADDER),
+    "trajectories": (_OWN, _LADDER, _COURSE),
+    "benchmarks": (),
+    "stationary": (_THEORY,),
+    "map": (_OWN,),
 }
 WITHOUT_RUNS = ("bases",)
 """Figures of base models alone."""
 
 CLAIMS: dict[str, tuple[Need, ...]] = {
-    "C1": (_OWN, _GRADIENT),
-    "C2": (_OWN, _GRADIENT),
+    "C1": (_OWN, _GRADIENT, _COURSE),
+    "C2": (_OWN, _GRADIENT, _COURSE_OF_PASSK),
     "C3": (_OWN, _LADDER),
     "C4": (_OWN, _GRADIENT),
     "C5": (_OWN, _GRADIENT, _MIXTURES),

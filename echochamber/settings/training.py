@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from echochamber.schema import GpuShare, Name, RandomNumbers, Settings, Share
+from echochamber.schema import GpuShare, Name, Precision, RandomNumbers, Settings, Share
 
 
 class Scale(Settings):
@@ -67,7 +67,7 @@ class Pretraining(Settings):
     weight_decay: NonNegativeFloat = 0.1
     """On all parameters."""
     gradient_clip: PositiveFloat = 1.0
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Precision = "bf16"
     random_numbers: RandomNumbers = "independent"
     """`common`: models with equal seeds share initial weights (of equal scales) and the numbers behind the order of
     documents, whatever their mixtures: for paired comparisons. As it is, every mixture, scale and seed has its own."""

@@ -84,6 +84,7 @@ def grid_file(**studies: dict) -> dict:
         "benchmarks": {
             "synth-gsm": {"questions": "synth-gsm", "samples": 16},
             "synth-math": {"questions": "synth-math", "samples": 4},
+            "ends": {"questions": "synth-gsm", "samples": 4, "checkpoints": "ends"},
             "synth-hard": {"questions": "synth-hard", "samples": 4, "role": "hard"},
         },
         "studies": {
@@ -93,8 +94,13 @@ def grid_file(**studies: dict) -> dict:
     }
 
 
+def of(file: dict, folder: Path) -> Grid:
+    """The grid of a whole file."""
+    return Grid(GridFile.model_validate(file), folder)
+
+
 def grid(folder: Path, models: dict | None = None, **studies: dict) -> Grid:
-    return Grid(GridFile.model_validate(grid_file(**studies) | {"models": models or {}}), folder)
+    return of(grid_file(**studies) | {"models": models or {}}, folder)
 
 
 BASE = {  # shares of the base model by mixture

@@ -14,6 +14,7 @@ import pandas as pd
 
 from echochamber.analysis.claims import LIST
 from echochamber.analysis.claims.thresholds import thresholds
+from echochamber.analysis.theory import predictions
 from echochamber.grid.expansion import Grid
 from echochamber.planning.plan import ALL, WHOLE, plan
 from echochamber.settings import Study
@@ -32,6 +33,8 @@ class Need:
     """`RL seeds` or `pretraining seeds`."""
     has: int
     needs: int
+    never: str = ""
+    """Why no seeds make up for what is missing."""
 
     @property
     def decidable(self) -> bool:
@@ -52,12 +55,25 @@ def needs(grid: Grid) -> list[Need]:
 
 def _need(grid: Grid, claim: str, name: str) -> Need:
     study, rules, of_models = grid.file.studies[name], thresholds(), LIST[claim].of_models
+    if claim == "T1" and (missing := _no_theory(grid, study, rules["T1"]["coefficients"])):
+        return Need(claim, name, missing, 0, 1, never="not with these algorithms")
     by_model = of_models or len(study.model_seeds) > 1
     has = len(study.model_seeds if by_model else study.run_seeds) if study.mixtures or not by_model else 1
     needed: int = rules["winner_replicates"] if LIST[claim].winner else rules["replicates"]
     if claim == "C8":
         needed = max(needed, _of_a_permutation_test(len(Held(grid.file, study).scales), 1 - rules["level"]))
-    return Need(claim, name, PRETRAINING if by_model else RL, has, needed)
+    never = "not with imported models" if by_model and has < needed and not study.mixtures else ""
+    return Need(claim, name, PRETRAINING if by_model else RL, has, needed, never)
+
+
+def _no_theory(grid: Grid, study: Study, coefficients: list[float]) -> str:
+    """What T1 lacks where no algorithm of a study can test it; below .1 its prediction is flat (`claims.t1`)."""
+    laws = [predictions.law(grid.file.algorithms[name]) for name in study.algorithms]
+    of_optimum = [law for law in laws if law and law.name == "tilt" and not law.reasons]
+    if not of_optimum:
+        return "strict algorithms"
+    apt = any(abs(law.beta - value) < 1e-9 for law in of_optimum for value in coefficients)
+    return "" if apt else f"KL of {' or '.join(f'{value:g}' for value in coefficients)}"
 
 
 def _of_a_permutation_test(scales: int, size: float) -> int:
@@ -88,20 +104,23 @@ def enlarged(grid: Grid, missing: Iterable[Need]) -> Grid:
 def priced(grid: Grid) -> pd.DataFrame:
     """Each claim with what it has and needs, and the hours that the missing seeds take; at the end all together.
 
-    Hours are GPU-hours, on a CPU those of one core; NaN where more seeds cannot be had (imported models).
+    Hours are GPU-hours, on a CPU those of one core; NaN where more seeds cannot be had, or are not what is missing.
     """
     asked, before = needs(grid), _hours(grid)
     rows = []
     for need in asked:
-        hours = 0.0 if need.decidable else _hours(enlarged(grid, [need])) - before
-        rows.append(vars(need) | {"hours": hours if _possible(grid, need) else float("nan")})
-    missing = [need for need in asked if not need.decidable and _possible(grid, need)]
-    whole = {"claim": "all", "study": "", "kind": "", "has": sum(need.decidable for need in asked), "needs": len(asked)}
+        hours = 0.0 if need.decidable or need.never else _hours(enlarged(grid, [need])) - before
+        rows.append(vars(need) | {"hours": float("nan") if need.never else hours})
+    missing = [need for need in asked if not need.decidable and not need.never]
+    whole = {
+        "claim": "all",
+        "study": "",
+        "kind": "",
+        "has": sum(need.decidable for need in asked),
+        "needs": len(asked),
+        "never": "",
+    }
     return pd.DataFrame([*rows, whole | {"hours": _hours(enlarged(grid, missing)) - before}])
-
-
-def _possible(grid: Grid, need: Need) -> bool:
-    return need.decidable or need.kind == RL or bool(grid.file.studies[need.study].mixtures)
 
 
 def _hours(grid: Grid) -> float:
@@ -118,7 +137,7 @@ def readable(grid: Grid) -> str:
     parts, whole = table[:-1], table.iloc[-1]
     unit = "GPU-hours" if grid.gpus() else "hours"
     shown = parts.assign(missing=(parts["needs"] - parts["has"]).clip(lower=0))
-    shown[unit] = ["not with imported models" if pd.isna(h) else f"{h:,.1f}" if h else "" for h in parts["hours"]]
+    shown[unit] = [n or (f"{h:,.1f}" if h else "") for n, h in zip(parts["never"], parts["hours"], strict=True)]
     columns = ["claim", "study", "kind", "has", "needs", "missing", unit]
     count = f"{whole['has']} of {whole['needs']} claims have the replicates that a verdict needs"
     rest = "" if whole["has"] == whole["needs"] else f"; the missing ones together take {whole['hours']:,.1f} {unit}"

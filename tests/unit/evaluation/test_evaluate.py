@@ -42,8 +42,9 @@ class Samples(Spec):
 def run(checkpoints, folder, stop=lambda: False, samples=3, **more):
     spec = Samples(version=1, samples=samples)
     arguments = {"id": "a/b", "question_set": "x", "spec": spec, "stop": stop, "device": CPU} | more
+    settings = SETTINGS.model_copy(update=arguments.pop("settings", {}))
     out = folder / "samples.parquet"
-    evaluate.run(SETTINGS, checkpoints, QUESTIONS, state=folder / "state", out=out, **arguments)
+    evaluate.run(settings, checkpoints, QUESTIONS, state=folder / "state", out=out, **arguments)
     return pd.read_parquet(out)
 
 
@@ -106,3 +107,44 @@ def test_parts_of_another_spec_are_not_used(checkpoints, tmp_path):
     write_json(tmp_path / "state/marker.json", {})
     run(checkpoints, tmp_path, samples=4)
     assert not (tmp_path / "state/marker.json").exists()
+
+
+def test_fewer_samples_between_leave_the_last_checkpoint_and_greedy_as_they_are(checkpoints, tmp_path):
+    all_of_them = run(checkpoints, tmp_path / "all")
+    few = run(checkpoints, tmp_path / "few", settings={"samples_between": 2})
+    counts = few[few["mode"] == "sample"].groupby("step").size()
+    assert counts.to_dict() == {3: 4 * 2, 10: 4 * 3}
+    for part in ("step == 10", "mode == 'greedy'"):
+        expected = all_of_them.query(part).reset_index(drop=True)
+        pd.testing.assert_frame_equal(few.query(part).reset_index(drop=True), expected)
+
+
+def test_bf16_is_as_good_as_fp32_and_no_other_model(checkpoints, tmp_path):
+    """The most likely first token of the untrained model is the same, its log-probability nearly."""
+    one = run(checkpoints, tmp_path / "one", modes=["greedy"], settings={"max_new_tokens": 1})
+    other = run(checkpoints, tmp_path / "other", modes=["greedy"], settings={"max_new_tokens": 1, "precision": "bf16"})
+    assert (one["logprob"] - other["logprob"]).abs().max() < 0.05
+    assert not (one["logprob"] == other["logprob"]).all()
+
+
+def test_another_engines_completions_are_judged_and_written_alike(checkpoints, tmp_path, monkeypatch):
+    """One that hands back what was drawn here: the samples are the same to the log-probability's rounding."""
+    own = run(checkpoints, tmp_path / "own")
+
+    class Echo:
+        def __init__(self, folder, precision, longest):
+            self.step = int(folder.name)
+
+        def complete(self, prompts, *, samples, sampling, greedy, eos, seed):
+            model, _ = models.load(dict(checkpoints)[self.step], CPU)
+            name, mode = seed.rsplit("/", 1)
+            options = {"samples": samples, "sampling": sampling, "greedy": greedy, "eos": eos}
+            generator = evaluate.random_stream(0, name, mode)
+            return evaluate.generate(model, prompts, pad=1, generator=generator, **options).completions
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(evaluate.vllm_engine, "Engine", Echo)
+    theirs = run(checkpoints, tmp_path / "theirs", settings={"engine": "vllm"})
+    pd.testing.assert_frame_equal(own, theirs, atol=1e-4)

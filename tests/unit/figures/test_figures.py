@@ -19,7 +19,7 @@ from echochamber import figures
 from echochamber.analysis.studies import Condition, StudyView, kl_families, parameters, points
 from echochamber.analysis.tables import tables
 from echochamber.analysis.tables.join import TABLES
-from echochamber.figures import published, style
+from echochamber.figures import published, style, typeset
 from echochamber.formats import FORMATS
 from echochamber.grid import parsing
 from echochamber.settings import FIGURES, Scale
@@ -49,6 +49,9 @@ DRAWN = {
     "bases": "bases",
     "styles": "mixtures",
     "trajectories": "kl",
+    "benchmarks": "algorithms",
+    "stationary": "kl",
+    "map": "mixtures",
 }
 
 
@@ -63,9 +66,18 @@ def made(grid):
     return tables.build(grid)
 
 
+def with_a_choice(styles):
+    """Docstrings between double quotes come up: .2 of them at first, all but a tenth in the end."""
+    quotes = styles["style"] == "quotes"
+    double = (0.2 + 0.7 * styles["step"] / 128).where(styles["variant"] == "double", 0.8 - 0.7 * styles["step"] / 128)
+    double = double.where(styles["variant"] != "none", 0.0)
+    return styles.assign(**{name: styles[name].mask(quotes, double) for name in ("estimate", "low", "high")})
+
+
 @pytest.fixture(scope="module")
 def drawn(grid, made):
-    return {kind: figures.draw(grid, study, kind, made) for kind, study in DRAWN.items()}
+    tables_of = {"styles": made | {"styles": with_a_choice(made["styles"])}}
+    return {kind: figures.draw(grid, study, kind, tables_of.get(kind, made)) for kind, study in DRAWN.items()}
 
 
 def test_every_kind_of_the_schema_is_drawn_here():
@@ -259,3 +271,80 @@ def test_base_models_are_each_by_itself_trained_here_or_imported(made, drawn):
 def test_base_models_of_one_mixture_and_scale_are_refused_where_runs_would_be_pooled(tmp_path):
     with pytest.raises(ValueError, match="one of each mixture and scale"):
         fabricated.grid(tmp_path, MODELS, one=RUNS | {"mixtures": ["tg+4xomi1"], "models": ["theirs"]})
+
+
+def test_styles_show_the_winner_where_there_is_a_choice(grid, made, drawn):
+    data = drawn["styles"][2]
+    assert set(data["style"]) == {"quotes"}
+    tg = data[(data["mixture"] == "tg") & (data["variant"] == "double")].set_index("step")["estimate"]
+    assert set(data["format"]) == {"tinygsm"}
+    assert tg.loc[[0, 128]].tolist() == pytest.approx([0.2, 0.9])
+    with pytest.raises(ValueError, match="written in several styles"):
+        figures.draw(grid, "mixtures", "styles", made)
+
+
+def test_trajectories_have_a_panel_a_coefficient_in_order(drawn):
+    figure, _, data = drawn["trajectories"]
+    titles = [title for ax in figure.axes if (title := ax.get_title(loc="left"))]
+    assert [title.split(" · ")[0] for title in titles] == ["KL 0", "KL 0.001", "KL 0.1"]
+    share = data[(data["metric"] == "share") & (data["step"] == 128)].groupby(["coefficient", "format"])["estimate"]
+    assert share.mean().loc[0.0, "tinygsm"] > share.mean().loc[0.1, "tinygsm"]
+
+
+def test_the_end_of_the_first_pass_is_marked(grid, made, drawn):
+    """Four passes of 32 batches of 256 completions."""
+    (view, condition), *_ = [(v, c) for v in [StudyView(grid, "mixtures", made)] for c in v.conditions]
+    assert view.first_pass(condition) == 32 * 256
+    for kind in ("formats", "passk", "trajectories", "algorithms", "styles"):
+        assert any(float(line.get_xdata()[0]) == 8192 for ax in drawn[kind][0].axes for line in ax.lines), kind
+
+
+def test_the_theory_is_drawn_beside_its_nulls(made, drawn):
+    data = drawn["stationary"][2]
+    mine = data[(data["algorithm"] == "grpo-kl.1") & (data["measure"] == "error") & (data["seed"] == 0)]
+    table = made["theory"]
+    table = table[(table["algorithm"] == "grpo-kl.1") & (table["measure"] == "error") & (table["run_seed"] == 0)]
+    assert mine["estimate"].tolist() == pytest.approx(table["estimate"].tolist())
+    assert {"base", "corrected", "measured", "error", "error_base"} <= set(data["measure"])
+
+
+def test_the_map_has_a_base_model_a_point_and_the_winner_that_it_ended_with(made, drawn):
+    data = drawn["map"][2]
+    three = data[data["mixture"] == "tg+4xomi1"].set_index("seed")
+    assert len(three) == 3
+    scores = made["scores"]
+    base = scores[(scores["mixture"] == "tg+4xomi1") & scores["algorithm"].isna() & (scores["scorer"] == "executed")]
+    at = base[(base["model_seed"] == 1) & (base["question_set"] == "synth-gsm")].set_index(["metric", "format"])
+    at = at["estimate"]
+    two = at["share", "tinygsm"], at["share", "omi1"]
+    assert three.loc[1, ["first", "second"]].tolist() == ["tinygsm", "omi1"]
+    assert three.loc[1, "share_of_both"] == pytest.approx(two[0] / sum(two))
+    gap = at["accuracy_within_format", "tinygsm"] - at["accuracy_within_format", "omi1"]
+    assert three.loc[1, "accuracy_gap"] == pytest.approx(gap)
+    assert set(three["winner"]) == {"tinygsm"}
+
+
+def test_a_shift_has_an_interval_over_questions(drawn):
+    data = drawn["algorithms"][2]
+    shift = data[(data["metric"] == "total_variation") & (data["step"] > 0)]
+    assert (shift["low"] <= shift["estimate"]).all()
+    assert (shift["estimate"] <= shift["high"]).all()
+    assert ((shift["high"] - shift["low"]).between(0.01, 0.5)).all()
+
+
+def test_the_table_of_benchmarks_has_what_is_drawn(drawn):
+    _, caption, data = drawn["benchmarks"]
+    table = typeset.of_figure("benchmarks", data)
+    assert table[["question_set", "algorithm"]].drop_duplicates().shape[0] == 4
+    row = data[(data["algorithm"] == "ei") & (data["question_set"] == "synth-math") & (data["metric"] == "pass_at_k")]
+    after = row[row["stage"] == "after"].iloc[0]
+    cell = f"{100 * after.estimate:.1f} [{100 * after.low:.1f}, {100 * after.high:.1f}]"
+    shown = table[(table["algorithm"] == "ei") & (table["question_set"] == "synth-math")].iloc[0]
+    assert shown["pass@4, after"] == cell
+    assert shown["pass@16, after"] == ""
+    lines = typeset.markdown(table, caption).splitlines()
+    assert {line.count("|") for line in lines[: 2 + len(table)]} == {len(table.columns) + 1}
+    tex = typeset.latex(pd.DataFrame({"a_b": ["50 %", "x & y"]}), "1 % of $")
+    assert r"a\_b \\" in tex
+    assert r"x \& y \\" in tex
+    assert r"\caption{1 \% of \$}" in tex

@@ -374,3 +374,24 @@ def test_the_committed_schema_is_the_settings():
 def test_a_grid_is_read_without_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'snakemake' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ends_and_few_samples_are_of_runs_and_change_no_base_models_evaluation():
+    """A base model has no checkpoints between: its evaluations by both are one and the same but for their name."""
+    few, ends = (
+        {"questions": "synth-gsm", "samples": 4} | more for more in ({"samples_between": 2}, {"checkpoints": "ends"})
+    )
+    of = grid(**{"benchmarks/few": few, "benchmarks/ends": ends})
+    model, run = next(iter(of.models.values())), next(iter(of.runs.values()))
+    plain = of.evaluate_spec(model, "few").model_copy(update={"question_set": "ends"})
+    assert plain == of.evaluate_spec(model, "ends")
+    assert (of.evaluate_spec(run, "few").settings.samples_between, of.evaluate_spec(run, "few").weights.steps) == (
+        2,
+        None,
+    )
+    spec = of.evaluate_spec(run, "ends")
+    assert spec.weights.steps == ("last",)
+    assert "checkpoints" not in spec.canonical()["settings"]
+    for wrong in ({"samples_between": 8}, {"samples_between": 2, "checkpoints": "ends"}):
+        with pytest.raises(parsing.GridError, match="samples_between: found"):
+            grid(**{"benchmarks/few": {"questions": "synth-gsm", "samples": 4} | wrong})

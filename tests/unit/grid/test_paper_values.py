@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from echochamber.grid.parsing import load
+from echochamber.analysis.theory import predictions
+from echochamber.grid.parsing import load, parse, read
 from echochamber.settings import Benchmark, ExpertIteration, PolicyGradient, Pretraining
 
 FILE = Path(__file__).parents[3] / "config/paper.yaml"
@@ -105,9 +106,12 @@ def test_expert_iteration(paper, name, iterations, start):
 
 
 def test_the_algorithms_are_all_compared(paper):
-    assert set(paper.algorithms) == {
+    theory = {"rloo-kl.1", "rloo-kl.3", "rloo-kl1"}
+    assert set(paper.algorithms) == theory | {
         *("ppo", "ppo-kl0", "ppo-kl.01", "grpo", "grpo-kl0", "grpo-kl.01", "reinforce", "ei", "ei-2", "ei-online")
     }
+    for name in theory:
+        assert predictions.law(paper.algorithms[name]).reasons == (), name
     assert (paper.prompts["gsm8k"].questions, paper.prompts["gsm8k"].count) == ("gsm8k", None)
     assert {(asked.suffix, asked.bos) for asked in paper.prompts.values()} == {("", "auto")}
 
@@ -179,6 +183,7 @@ def test_evaluation(paper):
     for benchmark in paper.benchmarks.values():
         assert isinstance(benchmark, Benchmark)
         assert values(benchmark, expected) == expected
+    assert (paper.benchmarks["gsm8k"].checkpoints, paper.benchmarks["gsm8k"].samples_between) == ("all", None)
 
 
 def test_mixtures(paper):
@@ -201,3 +206,35 @@ def test_mixtures(paper):
     assert {name: passes[name] for name in expected} == expected
     assert set(paper.background) == {"as", "fm3"}
     assert [name for name, mixture in paper.mixtures.items() if not mixture.background] == ["4xtg-alone"]
+
+
+def test_the_released_models_have_the_papers_studies(paper):
+    """The same algorithms, prompts and benchmarks; imported models for mixtures and scales, by the paper's names."""
+    released = load(FILE.with_name("released.yaml")).file
+    for key in ("background", "question_sets", "mixtures", "scales", "algorithms", "prompts", "benchmarks"):
+        assert getattr(released, key) == getattr(paper, key), key
+    assert released.base_samples == paper.base_samples
+    for name, study in paper.studies.items():
+        if name == "base-models":
+            continue
+        theirs = released.studies[name]
+        models = [released.models[model] for model in theirs.models]
+        assert {(m.mixture, m.scale) for m in models} == {(m, s) for m in study.mixtures for s in study.scales}, name
+        assert (theirs.algorithms, theirs.prompts, theirs.claims) == (study.algorithms, study.prompts, study.claims)
+        assert len(theirs.run_seeds) == (6 if {"C4", "C9"} & set(study.claims) else 3)
+    stems = {"150m": "rosieyzh/OLMo-150M-", "1b": "rosieyzh/OLMo-1B-"}
+    for name, model in released.models.items():
+        assert name == f"{model.mixture}.{model.scale}"
+        said = model.mixture.replace("+", "_")
+        assert model.path == stems[model.scale] + ("4xtg" if said == "4xtg-alone" else f"as_fm3_{said}")
+
+
+def test_the_overlay_adds_the_same_released_models(paper):
+    released = load(FILE.with_name("released.yaml")).file
+    config = read(FILE) | {"models": read(FILE.parent / "overlays/own-and-released.yaml")["models"]}
+    config["studies"] |= read(FILE.parent / "overlays/own-and-released.yaml")["studies"]
+    both = parse(config, "both").file
+    assert both.models == released.models
+    assert {both.models[name].mixture for name in both.studies["bases-150m"].models} == set(
+        both.studies["bases-150m"].mixtures
+    )

@@ -18,7 +18,7 @@ from echochamber.models import architecture as models
 from echochamber.models import forward
 from echochamber.planning import flops as count
 from echochamber.planning import machine
-from echochamber.planning.cost import PAPERS_LARGEST, Cost, Costs, forward_passes, mem_mb, runtime
+from echochamber.planning.cost import PAPERS_LARGEST, START_SECONDS, Cost, Costs, forward_passes, mem_mb, runtime
 from echochamber.planning.plan import plan, readable
 from echochamber.rl.rollout import Rollout
 from echochamber.sampling import generate
@@ -164,8 +164,13 @@ def test_limits_of_generation_are_its_own():
     built = model(SMALL[0])
     on_cpu = machine.Machine(Hardware(device="CPU"))
     for tokens in (64, 4096, 10**7):
-        found = on_cpu.rows_at_once(count.olmo(SMALL[0], 100), tokens, held=0)
-        assert found == generate.rows_at_once(forward.LanguageModel(built), tokens)
+        expected = generate.rows_at_once(forward.LanguageModel(built), tokens)
+        for precision in ("fp32", "bf16"):
+            assert on_cpu.rows_at_once(count.olmo(SMALL[0], 100), tokens, precision, held=0) == expected
+    gpu, shape = machine.Machine(Hardware(device="H100")), count.olmo(SMALL[0], 100)
+    tokens = int(gpu.device.memory_bytes / 2 / machine.cache_per_token(shape, "fp32") / 100)
+    rows = [gpu.rows_at_once(shape, tokens, precision, held=0) for precision in ("fp32", "bf16")]
+    assert rows == [100, 200]
 
 
 # --- numbers that others have found ----------------------------------------------------------------------------------
@@ -390,3 +395,31 @@ def test_devices_are_found_by_the_drivers_name():
     assert hardware.of("NVIDIA H100 80GB HBM3") is DEVICES["H100"]
     assert hardware.of("NVIDIA GeForce RTX 4090") is DEVICES["RTX 4090"]
     assert hardware.of("cpu") is hardware.of("CPU") is hardware.of("Tesla T4") is None
+
+
+def evaluations(**changes):
+    """Cost of an RL run's evaluation on the paper's GSM8K with these settings, and how many checkpoints are kept."""
+    config = copy.deepcopy(PAPER)
+    config["benchmarks"]["gsm8k"] = {"questions": "gsm8k"} | changes
+    config |= {"primary": {}, "studies": {"s": config["studies"]["fig2"] | {"claims": [], "figures": []}}}
+    whole = costs(config)
+    run = next(run for run in whole.grid.runs.values() if run.algorithm == "ppo" and run.model.scale == "150m")
+    return whole.evaluation(run, "gsm8k"), len(whole.kept_steps(run))
+
+
+def test_an_evaluation_of_the_ends_and_one_of_few_samples_between():
+    """Seconds of checkpoints add up, but for the start of the job."""
+    every, kept = evaluations()
+    ends, few = evaluations(checkpoints="ends")[0], evaluations(samples=8)[0]
+    one = (every.seconds - START_SECONDS) / kept
+    assert ends.seconds == pytest.approx(START_SECONDS + one)
+    between, _ = evaluations(samples_between=8)
+    of_few = (few.seconds - START_SECONDS) / kept
+    assert between.seconds == pytest.approx(START_SECONDS + one + (kept - 1) * of_few)
+    assert between.gpu_hours == pytest.approx(between.seconds / 3600)
+    assert between.tokens == pytest.approx((every.tokens + (kept - 1) * few.tokens) / kept)
+
+
+def test_bf16_halves_the_cache_and_so_the_batches():
+    fp32, bf16 = evaluations(checkpoints="ends")[0], evaluations(checkpoints="ends", precision="bf16")[0]
+    assert bf16.seconds < 0.55 * fp32.seconds

@@ -27,6 +27,12 @@ IMPOSSIBLE = {
         "claims: found C3",
         "differ in their KL coefficient alone",
     ),
+    "the course of pass@k": (
+        RUNS | {"benchmarks": ["ends"], "claims": ["C2"]},
+        "claims: found C2",
+        "all checkpoints, with as many samples of each",
+    ),
+    "the course of formats": (RUNS | {"benchmarks": ["ends"], "claims": ["C1"]}, "found C1", "all checkpoints"),
     "no theory": (RUNS | {"algorithms": ["ei"], "figures": ["dynamics"]}, "figures: found dynamics", "theory"),
     "Expert Iteration alone": (RUNS | {"algorithms": ["ei"], "claims": ["C1"]}, "found C1", "policy-gradient"),
     "one mixture": (RUNS | {"claims": ["C6"]}, "found C6", "2 mixtures"),
