@@ -148,7 +148,7 @@ def _drawn(
     sampling: Sampling,
     seed: str,
     modes: Sequence[str],
-    eos: int,
+    eos: Sequence[int],
     pad: int,
     folder: Path | None,
 ) -> Iterator[tuple[str, Completions]]:

@@ -13,6 +13,7 @@ against a stub of the parts of its API that it uses, and has not been run agains
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class Engine:
         )
 
     def complete(
-        self, prompts: list[list[int]], *, samples: int, sampling: Sampling, greedy: bool, eos: int, seed: str
+        self, prompts: list[list[int]], *, samples: int, sampling: Sampling, greedy: bool, eos: Sequence[int], seed: str
     ) -> list[list[int]]:
         """Token ids of `samples` completions of every prompt, those of one prompt side by side, the end token included
         where it was reached.
@@ -76,7 +77,7 @@ class Engine:
                 max_tokens=sampling.max_new_tokens,
                 seed=int(torch.randint(2**31, (1,), generator=random_stream(0, seed, number))),
                 ignore_eos=True,
-                stop_token_ids=[eos],
+                stop_token_ids=list(eos),
                 detokenize=False,
             )
             for number in range(len(prompts))
@@ -92,15 +93,22 @@ class Engine:
             torch.cuda.empty_cache()
 
 
-def _ids(output: Any, eos: int) -> list[int]:
+def _ids(output: Any, eos: Sequence[int]) -> list[int]:
     """The tokens of one completion; versions differ in whether the token that stopped it is among them."""
     ids = list(output.token_ids)
-    return [*ids, eos] if output.finish_reason == "stop" and ids[-1:] != [eos] else ids
+    stopped = output.finish_reason == "stop" and (not ids or ids[-1] not in eos)
+    return [*ids, output.stop_reason] if stopped else ids
 
 
 @torch.no_grad()
 def as_completions(
-    model: PreTrainedModel, prompts: list[list[int]], drawn: list[list[int]], *, eos: int, pad: int, temperature: float
+    model: PreTrainedModel,
+    prompts: list[list[int]],
+    drawn: list[list[int]],
+    *,
+    eos: Sequence[int],
+    pad: int,
+    temperature: float,
 ) -> Completions:
     """What `generate` gives, of completions that were drawn elsewhere; entropies are not known (NaN)."""
     language_model, samples = LanguageModel(model), len(drawn) // len(prompts)
@@ -119,5 +127,5 @@ def as_completions(
         completions=drawn,
         logprobs=logprobs,
         entropy=[float("nan")] * len(drawn),
-        finished=[ids[-1] == eos for ids in drawn],
+        finished=[ids[-1] in eos for ids in drawn],
     )

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from echochamber.analysis.studies import Condition, StudyView, points
-from echochamber.figures import captions, published, style
+from echochamber.figures import captions, palette, published, style
 
 STAGES = ("before", "after")
 NUMBERS = ["estimate", "low", "high", "n_seeds", "seed", "interval"]
@@ -34,7 +34,7 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
                 drawn = _before_and_after(ax, view, condition, benchmark, metric, k, at, style.series_style(i))
                 before = published.of_base(view, *base, benchmark, metric, k=k) if first else None
                 after = published.after(view, condition, benchmark, metric, k=k)
-                for stage, value, face in ((0, before, "none"), (1, after, style.PAPER)):
+                for stage, value, face in ((0, before, "none"), (1, after, palette.PAPER)):
                     if value:
                         known.append(value)
                         ax.plot([value.value], [at + 0.09], **(style.PUBLISHED | {"markerfacecolor": face}))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from echochamber.analysis.studies import Condition, StudyView, points
-from echochamber.figures import captions, published, style
+from echochamber.figures import captions, palette, published, style
 from echochamber.formats import FORMATS
 
 SHOWN = 0.005
@@ -46,7 +46,7 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
                 )
                 before = published.of_base(view, *base, own, metric, k=at_k) if first else None
                 after = published.after(view, condition, own, metric, k=at_k)
-                known += _diamond(ax, before, y + 0.25) + _diamond(ax, after, y + 0.25, style.PAPER)
+                known += _diamond(ax, before, y + 0.25) + _diamond(ax, after, y + 0.25, palette.PAPER)
         for ax, what in ((shares, "share of completions"), (greedy, "pass@1 (greedy)"), (best, f"pass@{k}")):
             ax.set_xlim(-0.03, 1.03)
             ax.set_xlabel(what)

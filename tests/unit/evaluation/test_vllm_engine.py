@@ -40,6 +40,7 @@ class Output:
     index: int
     token_ids: tuple[int, ...]
     finish_reason: str
+    stop_reason: int | None = None
 
 
 @dataclass
@@ -70,7 +71,7 @@ class LLM:
         assert parameters.stop_token_ids == [EOS]
         draws = np.random.default_rng(parameters.seed).integers(3, 20, (parameters.n, parameters.max_tokens)).tolist()
         stop = [EOS] if self.keeps_the_stop_token else []
-        outputs = [Output(i, (*ids[:2], *stop), "stop") for i, ids in enumerate(draws[:-1])]
+        outputs = [Output(i, (*ids[:2], *stop), "stop", EOS) for i, ids in enumerate(draws[:-1])]
         return Answer([*reversed(outputs), Output(parameters.n - 1, tuple(draws[-1]), "length")])
 
 
@@ -82,7 +83,7 @@ def vllm(request, monkeypatch):
 
 def complete(samples=3, greedy=False, seed="a"):
     engine = vllm_engine.Engine("folder", "bf16", 20)
-    return engine.complete(PROMPTS, samples=samples, sampling=SAMPLING, greedy=greedy, eos=EOS, seed=seed)
+    return engine.complete(PROMPTS, samples=samples, sampling=SAMPLING, greedy=greedy, eos=(EOS,), seed=seed)
 
 
 def test_completions_stand_side_by_side_with_their_end_token(vllm):
@@ -108,10 +109,10 @@ def test_log_probabilities_are_our_models(vllm):
     """The same completions have the same numbers as where they were drawn here."""
     torch.manual_seed(0)
     model = tiny_model(vocabulary=24)
-    options = {"samples": 2, "sampling": SAMPLING, "eos": EOS, "pad": PAD, "generator": random_stream(0, "x")}
+    options = {"samples": 2, "sampling": SAMPLING, "eos": (EOS,), "pad": PAD, "generator": random_stream(0, "x")}
     own = generate(LanguageModel(model), PROMPTS, **options)
     theirs = vllm_engine.as_completions(
-        model, PROMPTS, own.completions, eos=EOS, pad=PAD, temperature=SAMPLING.temperature
+        model, PROMPTS, own.completions, eos=(EOS,), pad=PAD, temperature=SAMPLING.temperature
     )
     assert theirs.finished == own.finished
     for ours, recomputed in zip(own.logprobs, theirs.logprobs, strict=True):

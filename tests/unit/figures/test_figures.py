@@ -19,7 +19,7 @@ from echochamber import figures
 from echochamber.analysis.studies import Condition, StudyView, kl_families, parameters, points
 from echochamber.analysis.tables import tables
 from echochamber.analysis.tables.join import TABLES
-from echochamber.figures import published, style, typeset
+from echochamber.figures import palette, published, style, typeset
 from echochamber.formats import FORMATS
 from echochamber.grid import parsing
 from echochamber.settings import FIGURES, Scale
@@ -221,7 +221,7 @@ def test_figures_import_no_torch():
 
 def diamonds(ax):
     """x of the published values in a panel -> how each is filled."""
-    points = [line for line in ax.lines if line.get_marker() == "D" and line.get_color() == style.PAPER]
+    points = [line for line in ax.lines if line.get_marker() == "D" and line.get_color() == palette.PAPER]
     return {float(line.get_xdata()[0]): line.get_markerfacecolor() for line in points}
 
 
@@ -234,7 +234,7 @@ def test_published_values_stand_before_and_after_rl(grid, made, monkeypatch):
     )
     monkeypatch.setattr(published, "VALUES", (before, after, other))
     figure, caption, _ = figures.draw(grid, "mixtures", "mixtures", made)
-    assert diamonds(figure.axes[1]) == {0.123: "none", 0.456: style.PAPER}
+    assert diamonds(figure.axes[1]) == {0.123: "none", 0.456: palette.PAPER}
     assert "a study (its table, 150m, gsm8k)" in caption
 
 
