@@ -73,12 +73,6 @@ def mfu(flops_per_second: float, device: torch.device) -> float | None:
     return flops_per_second / known.peak_flops if known else None
 
 
-def free_bytes(device: torch.device) -> int:
-    """What could still be had of a GPU's memory, what the allocator keeps for later among it."""
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return torch.cuda.mem_get_info(device)[0] + unused
-
-
 def peak_bytes(device: torch.device) -> int:
     """The most memory held so far: on a GPU by tensors, else by the process."""
     if device.type == "cuda":

@@ -78,8 +78,8 @@ class Machine:
     ) -> float:
         """Seconds to sample `rows` completions with a key-value cache.
 
-        A batch runs until its longest row ends, which among hundreds is one that is cut off at `longest`. Each step
-        reads the weights once and every row's cache; where the products take longer than that, they decide. A GPU
+        On a CPU a batch runs until its longest row ends, which among hundreds is one that is cut off at `longest`; on a
+        GPU the rows that are done are replaced, until the last ones run so to their end. Each step reads the weights once and every row's cache; where the products take longer than that, they decide. A GPU
         replays recorded steps, which start while the step before computes; a CPU starts each when it is done.
 
         Args:
@@ -87,7 +87,10 @@ class Machine:
             prompt, completion: mean lengths in tokens.
             held: bytes of the device's memory that hold something else than the cache.
         """
-        steps = math.ceil(rows / self.rows_at_once(shape, prompt + longest, precision, held)) * longest
+        at_once = self.rows_at_once(shape, prompt + longest, precision, held)
+        steps: float = math.ceil(rows / at_once) * longest
+        if self.device.is_gpu:
+            steps = longest + max(0.0, rows - at_once) * completion / at_once
         weights = steps * shape.multiplied * (2 if precision == "bf16" else 4)
         cache = rows * completion * (prompt + completion / 2) * cache_per_token(shape, precision)
         moved = (weights + cache) / (self.efficiency.sampling * self.device.bytes_per_second)

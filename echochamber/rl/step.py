@@ -218,7 +218,7 @@ class Trainer:
         if not self.packs:
             return partial(micro_batches, lengths=batch.lengths.tolist(), size=self.settings.micro_batch)
         if not self.tokens_at_once:
-            self.tokens_at_once = tokens_at_once(self.policy.config, devices.free_bytes(self.device))
+            self.tokens_at_once = tokens_at_once(self.policy.config, devices.memory_bytes(self.device)[0])
         tokens = [len(p) + len(c) for p, c in zip(drawn.prompts, drawn.completions, strict=True)]
         return partial(balanced, tokens=tokens, limit=self.tokens_at_once)
 

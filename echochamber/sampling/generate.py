@@ -126,7 +126,7 @@ def rows_at_once(model: LanguageModel, tokens: int) -> int:
     row = 2 * config.num_hidden_layers * heads * width * tokens * size
     free = CACHE_BYTES
     if model.device.type == "cuda":
-        free = (devices.free_bytes(model.device) + (model.decoding[1].bytes if model.decoding else 0)) // 2
+        free = (devices.memory_bytes(model.device)[0] + (model.decoding[1].bytes if model.decoding else 0)) // 2
     return max(1, min(MOST_ROWS, free // row))
 
 
