@@ -79,8 +79,9 @@ class Machine:
         """Seconds to sample `rows` completions with a key-value cache.
 
         On a CPU a batch runs until its longest row ends, which among hundreds is one that is cut off at `longest`; on a
-        GPU the rows that are done are replaced, until the last ones run so to their end. Each step reads the weights once and every row's cache; where the products take longer than that, they decide. A GPU
-        replays recorded steps, which start while the step before computes; a CPU starts each when it is done.
+        GPU the rows that are done are replaced, until the last ones run so to their end. Each step reads the weights
+        once and every row's cache; where the products take longer than that, they decide. A GPU replays recorded
+        steps, which start while the step before computes; a CPU starts each when it is done.
 
         Args:
             flops: of all of it.

@@ -19,7 +19,7 @@ UNTOLD = frozenset(
 )
 """Settings that say what a thing is, or how it is computed, and nothing that the paper decided."""
 
-APART = {"reward": "authors", "suffix": "", "bos": False, "reduction": "micro_batch_mean"}
+APART = {"reward": "authors", "suffix": "", "bos": "auto", "reduction": "micro_batch_mean"}
 """Settings whose default is not the paper's (it judges by its own code, and asks the bare question) -> the paper's."""
 KL = "{coefficient:g} ({estimator} in the {place})"
 KL_OF_PAPER = {

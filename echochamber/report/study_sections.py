@@ -30,6 +30,12 @@ FIGURES_IN_WORDS = {
     "dynamics": "Shares on the RL prompts, measured and foretold",
     "errors": "What is wrong in wrong answers",
     "process": "Right answers by right steps",
+    "trajectories": "Formats and pass@k during RL, by KL coefficient",
+    "styles": "Styles within the winning format during RL",
+    "bases": "Base models, own and imported ones",
+    "benchmarks": "Scores before and after RL, by benchmark",
+    "stationary": "Shares foretold from the base model, and measured",
+    "map": "Share and accuracy in the base model, and who won",
 }
 LINE = ("label", "condition", "winner", "share", "gain", "accuracy", "replicates", "question_set")
 Claims = list[list[dict[str, Any]]]

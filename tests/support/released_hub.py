@@ -96,9 +96,11 @@ def _small(config: dict, studies: list[str]) -> dict:
     config["primary"] = {}
     config["algorithms"] = {"ppo": config["algorithms"]["ppo"] | RL | {"sampling": SAMPLING}}
     config["prompts"] = {"gsm8k": config["prompts"]["gsm8k"] | {"count": 8}}
-    config["benchmarks"] = {
-        "gsm8k": config["benchmarks"]["gsm8k"] | {"count": 4, "samples": 2, "max_new_tokens": 12},
-    }
+    few = {"count": 4, "samples": 2, "max_new_tokens": 12, "precision": "fp32"}
+    asked = {name for study in config["studies"].values() for name in study["benchmarks"]}
+    config["benchmarks"] = {name: config["benchmarks"][name] | few for name in asked}
+    for settings in config["benchmarks"].values():
+        settings.pop("samples_between", None)
     config["question_sets"] = {"gsm8k": config["question_sets"]["gsm8k"]}
     config["base_samples"] = {"samples": 2}
     return json.loads(json.dumps(config))

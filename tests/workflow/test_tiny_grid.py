@@ -70,11 +70,11 @@ def test_every_declared_file_is_there(done, grid):
 
 
 def test_every_stage_says_what_made_its_results(done, grid):
-    """The judge, the search for contamination and the forecast are no part of this grid."""
+    """The judge, the search for contamination, the forecast and tables to print are no part of this grid."""
     records = [json.loads(path.read_text()) for path in grid.results.glob("**/*provenance.json")]
     wanted = {script for scripts in SCRIPTS.values() for script in scripts}
     assert {record["stage"] for record in records} == wanted - {
-        *("judge_errors", "find_questions", "show_contamination", "make_forecast")
+        *("judge_errors", "find_questions", "show_contamination", "make_forecast", "typeset_figure")
     }
     keys = {"spec", "code", "versions", "machine", "time", "git_commit", "seconds"}
     assert all(keys <= record.keys() and record["code"] for record in records)
@@ -269,7 +269,8 @@ def test_a_model_that_the_grid_did_not_train_goes_the_whole_way(grid):
 def test_status_counts_the_gpus_of_this_machine_and_needs_no_lock(done, grid):
     """`snakemake status`, on a machine with two pretend GPUs."""
     path = pretend_gpus(grid.folder, 2)
-    told = grid.snakemake("--nocolor", "status", environment=path).stdout  # right after --configfile it would be a file
+    # right after --configfile the target would be a file
+    told = grid.snakemake("--nocolor", "--printshellcmds", "status", environment=path).stdout
     assert 'Provided resources: gpu=Resource("gpu", 2), gpu_percent=Resource("gpu_percent", 200)' in told
     assert re.search(r"tg\+omi2/femto/seed0/grpo/synth-gsm/seed0 +done +2 of 2 steps", told)
     assert re.search(r"tiny: 4 done; \d of \d evaluations done, \d of them measured", told)

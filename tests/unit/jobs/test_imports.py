@@ -47,6 +47,7 @@ MAY_NOT = {
     "show_status": TABLES,
     "tokenize_corpus": TEXT,
     "train_tokenizer": TEXT,
+    "typeset_figure": TABLES,
     "write_report": TABLES,
     "write_report_now": TABLES,
 }

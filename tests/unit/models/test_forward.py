@@ -10,7 +10,7 @@ from rl_toys import PAD, ragged_prompts, tiny_model
 from torch.utils.checkpoint import checkpoint
 
 from echochamber.errors import UserError
-from echochamber.models import forward
+from echochamber.models import forward, packed
 from echochamber.models.forward import LanguageModel, completion_logprobs
 from echochamber.rl.critic import Critic
 
@@ -86,6 +86,6 @@ def test_every_layer_is_made_again_and_a_copy_keeps_its_own_weights(monkeypatch)
 
 
 def test_an_architecture_without_layers_to_checkpoint_is_refused(monkeypatch):
-    monkeypatch.setattr(forward, "GradientCheckpointingLayer", torch.nn.Bilinear)
+    monkeypatch.setattr(packed, "GradientCheckpointingLayer", torch.nn.Bilinear)
     with pytest.raises(UserError, match="gradient_checkpointing: found true with a base model of type olmo"):
         LanguageModel(tiny_model(), recompute=True)
