@@ -1,4 +1,4 @@
-"""Print what each study of a grid has found, a line each, and where the report is: `--grid FILE`."""
+"""Print what each study of a grid has answered, a line each, and where the report is: `--grid FILE`."""
 
 import argparse
 import sys
@@ -27,8 +27,8 @@ def main() -> None:
     for study in grid.file.studies:
         there = tables.read(grid.paths.study(study))
         if "scores" in there:
-            found = answers.answer(grid, there, claims, study)
-            print(printable(f"{found.question} {found.sentence()}").replace("\\xa0", " "))
+            answered = answers.answer(grid, there, claims, study)
+            print(printable(f"{answered.question} {answered.sentence()}").replace("\\xa0", " "))
     print(f"Report: {grid.paths.root / 'report.html'}")
 
 

@@ -34,9 +34,9 @@ if importlib.util.find_spec("triton"):
         for first in range(0, length, TOKENS):
             token = first + tl.arange(0, TOKENS)
             inside = token < length
-            place = begin + token[:, None] * token_stride + across[None, :]
-            key = tl.load(keys + place, mask=inside[:, None], other=0.0).to(tl.float32)
-            value = tl.load(values + place, mask=inside[:, None], other=0.0).to(tl.float32)
+            at = begin + token[:, None] * token_stride + across[None, :]
+            key = tl.load(keys + at, mask=inside[:, None], other=0.0).to(tl.float32)
+            value = tl.load(values + at, mask=inside[:, None], other=0.0).to(tl.float32)
             score = tl.where(inside, tl.sum(key * asked[None, :], 1), -float("inf"))
             top = tl.maximum(highest, tl.max(score, 0))
             weight, before = tl.exp(score - top), tl.exp(highest - top)

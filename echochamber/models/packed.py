@@ -66,8 +66,8 @@ def pack(prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]],
     bounds = np.concatenate([[0], lengths.cumsum()])
     tokens = np.concatenate([part for p, c in zip(prompts, completions, strict=True) for part in (p, c[:-1])])
     positions = np.arange(len(tokens)) - bounds[:-1].repeat(lengths)
-    place = np.arange(counts.sum()) - (counts.cumsum() - counts).repeat(counts)
-    predicting = (bounds[:-1] + before).repeat(counts) + place
+    within = np.arange(counts.sum()) - (counts.cumsum() - counts).repeat(counts)
+    predicting = (bounds[:-1] + before).repeat(counts) + within
     mask = np.arange(counts.max()) < counts[:, None]
     arrays = tokens[None], positions[None], bounds.astype(np.int32), predicting, np.concatenate(completions), mask
     ids, positions, bounds, predicting, targets, mask = (torch.from_numpy(array).to(device) for array in arrays)

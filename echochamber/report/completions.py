@@ -138,9 +138,9 @@ def chunk(path: Path, id: str, order: list[str], most_bytes: int) -> Chunk:
 
 def _columns(table: pd.DataFrame, order: list[str]) -> dict[str, Any]:
     """Question by question, checkpoint by checkpoint, greedy first: like texts lie together and pack well."""
-    place = {name: i for i, name in enumerate(order)}
+    rank = {name: i for i, name in enumerate(order)}
     table = table.assign(
-        question=table["question_id"].astype(str).map(place),
+        question=table["question_id"].astype(str).map(rank),
         sample=np.where(table["mode"] == "greedy", -1, table["sample"]),
     ).sort_values(["question", "step", "sample"], kind="stable")
     texts, text = _distinct(table["completion"])

@@ -82,9 +82,9 @@ def _changed(settings: BaseModel) -> Iterator[tuple[str, str, str]]:
 
 def _penalty(settings: BaseModel) -> Iterator[tuple[str, str, str]]:
     kl, kind = getattr(settings, "kl"), getattr(settings, "kind")  # noqa: B009
-    place, estimator = KL_OF_PAPER.get(kind, ("none", ""))
+    theirs, estimator = KL_OF_PAPER.get(kind, ("none", ""))
     here = KL.format(**dict(kl)) if kl.place != "none" else "none"
-    paper = KL.format(coefficient=0.001, estimator=estimator, place=place) if place != "none" else "none"
+    paper = KL.format(coefficient=0.001, estimator=estimator, place=theirs) if theirs != "none" else "none"
     if here != paper:
         yield "KL penalty", here, paper
 

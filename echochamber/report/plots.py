@@ -104,9 +104,9 @@ def _rows(data: pd.DataFrame, **columns: Any) -> Rows:
     """The columns of `Rows`, those that are not given at their usual values."""
     usual = {"unit": True, "format": "", "open": False, "dash": None, "seed": ""}
     seeds = {"seed": data["seed"]} if "seed" in data else {}
-    made = data.assign(**(usual | seeds | columns))
-    made["series"] = made["series"].astype(str)
-    return made
+    rows = data.assign(**(usual | seeds | columns))
+    rows["series"] = rows["series"].astype(str)
+    return rows
 
 
 def _condition(data: pd.DataFrame, *without: str) -> pd.Series:

@@ -46,7 +46,7 @@ def section(
 ) -> dict[str, Any]:
     """All that `study.html.j2` and the first screen show of a study. whole: the grid with what is missing of it."""
     study = grid.file.studies[name]
-    found = answer(grid, tables, claims, name)
+    answered = answer(grid, tables, claims, name)
     return {
         "name": name,
         "title": study.title,
@@ -54,7 +54,7 @@ def section(
         "runs": len(grid.study_runs(study)),
         "seeds": seeds_in_words(StudyView(grid, name, tables)),
         "benchmarks": study.benchmarks,
-        "answer": asdict(found) | {"lines": [_line(line) for line in found.lines]},
+        "answer": asdict(answered) | {"lines": [_line(line) for line in answered.lines]},
         "figures": _figures(grid, name),
         "claims": grouped(claims[claims["study"] == name]),
         "differences": differences(grid, name),

@@ -36,16 +36,16 @@ SCRIPTS = ("uPlot.iife.min.js", "page.js", "parts.js", "tables.js", "plots.js", 
 
 def environment() -> Environment:
     """The templates, with every value escaped that is not markup of the templates' own."""
-    made = Environment(
+    templates = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"shown": clipped, "number": number, "percent": percent, "big": big, "effect": effect}
-    made.globals |= {"style": Markup(style()), "script": Markup(script()), "policy": policy()}
-    return made
+    templates.filters |= {"shown": clipped, "number": number, "percent": percent, "big": big, "effect": effect}
+    templates.globals |= {"style": Markup(style()), "script": Markup(script()), "policy": policy()}
+    return templates
 
 
 def cut(text: str, longest: int = LONGEST) -> tuple[str, int]:
