@@ -67,13 +67,18 @@ def cancelled(grid: Grid, _) -> Freeze:
 
 
 def node_killed(grid: Grid, cluster) -> Freeze:
-    """The machine dies with all that runs on it; Slurm notices; the machine comes back."""
+    """The machine dies with all that runs on it; Slurm notices, and runs the job elsewhere; the machine comes back.
+
+    Elsewhere, since no machine is back in the second in which it is given up: Slurm still has messages for the job as it
+    was, and on the same machine, under the same number, the last of them may end the job as it is (seen 42 s later).
+    """
     grid.train("slurm_extra='--nodelist=n2'")
     frozen = grid.freeze()
     job = grid.job()
     kill_node(cluster, "n2", [job])
     frozen.hit_at = time.time()
     wait_for(lambda: state_of(job) == "PENDING", "Slurm does not notice that a node is gone")
+    slurm("scontrol", "update", f"JobId={job}", "ReqNodeList=n1")
     subprocess.run(["slurmd", "-N", "n2"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return frozen
 
