@@ -69,8 +69,8 @@ def cancelled(grid: Grid, _) -> Freeze:
 def node_killed(grid: Grid, cluster) -> Freeze:
     """The machine dies with all that runs on it; Slurm notices, and runs the job elsewhere; the machine comes back.
 
-    Elsewhere, since no machine is back in the second in which it is given up: Slurm still has messages for the job as it
-    was, and on the same machine, under the same number, the last of them may end the job as it is (seen 42 s later).
+    Elsewhere, since no machine is back in the second in which it is given up: Slurm still has messages for the job as
+    it was, and on the same machine, under the same number, the last of them may end it anew (seen 42 s later).
     """
     grid.train("slurm_extra='--nodelist=n2'")
     frozen = grid.freeze()
