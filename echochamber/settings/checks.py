@@ -5,7 +5,9 @@ Each check is a function of the settings it compares; it yields one line per mis
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from echochamber.errors import shortened
@@ -116,15 +118,22 @@ def split_of(key: str, name: str, questions: HubQuestions | LocalQuestions, spli
         yield f"{key}.questions: found {name}, which has no {split} split, allowed: with question_sets.{name}.{split}"
 
 
+def _overlap(path: str, other: str) -> bool:
+    """Whether two paths, folders or globs may name the same file, however they are written."""
+    pairs = [(os.path.abspath(one), os.path.abspath(two)) for one, two in ((path, other), (other, path))]
+    return any(one == two or two.startswith(f"{one}{os.sep}") or fnmatch(two, one) for one, two in pairs)
+
+
 def given_away(corpora: Mapping[str, Source], question_sets: Mapping[str, QuestionSet]) -> Iterator[str]:
     """Corpora whose files are the test split of a question set. What single documents give away, contents say."""
-    tests = {questions.test: name for name, questions in question_sets.items() if questions.kind == "local"}
+    local = {name: questions.test for name, questions in question_sets.items() if questions.kind == "local"}
     for name, source in corpora.items():
-        if source.kind == "local" and source.path in tests:
-            yield (
-                f"corpora.{name}.path: found {source.path!r}, which is question_sets.{tests[source.path]}.test, "
-                "allowed: other files than benchmarks ask"
-            )
+        for asked, test in local.items():
+            if source.kind == "local" and test and _overlap(source.path, test):
+                yield (
+                    f"corpora.{name}.path: found {source.path!r}, which holds question_sets.{asked}.test ({test!r}), "
+                    "allowed: other files than benchmarks ask"
+                )
 
 
 def examples(key: str, form: Prompts | Benchmark, questions: QuestionSet) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from echochamber.verify.answers import Gold, bounded, decide, number_key, parse_gold
-from echochamber.verify.unreadable import lists_values, normal, unreadable
+from echochamber.verify.unreadable import lists_values, normal, unreadable, words
 from echochamber.verify.workers import symbolic
 
 
@@ -15,6 +15,9 @@ def compare(answer: str, gold: Gold) -> tuple[bool, str | None, str]:
     if unreadable(answer, gold.texts):
         text = normal(answer)
         return text in map(normal, gold.texts), key or bounded(text), "ok"
+    written = words(answer)
+    if written and all(map(words, gold.texts)):  # to math-verify a word is the product of its letters: an anagram is it
+        return written in map(words, gold.texts), bounded(normal(answer)), "ok"
     same = answer in gold.texts
     compared = symbolic().compare(answer, gold.texts)
     if decided is None and not same and compared.correct and gold.keys is not None and lists_values(answer):

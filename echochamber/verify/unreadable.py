@@ -18,6 +18,7 @@ _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _LITERAL = re.compile(r"(?<![0-9A-Za-z])0[xXbBoO][0-9A-Fa-f]")
 _CALL = re.compile(r"(?<![\\A-Za-z_])(?!(?:sqrt|frac|sin|cos|tan|sec|csc|cot|log|ln|exp|pi)\b)[A-Za-z_]{2,}\(")
 _WORDS = re.compile(r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf)\s*\{([^{}]*)\}")
+_ONLY_WORDS = re.compile(r"[^\W\d_]+(?:[ '-]+[^\W\d_]+)*")
 _JOINED = re.compile(r"\b(?:and|or)\b")
 _POWER = re.compile(r"\^\s*(?:[23]|\{\s*-?[0-9]\s*\})")
 _SPACE = re.compile(r"(?<![0-9A-Za-z]) | (?![0-9A-Za-z])")
@@ -70,6 +71,12 @@ def normal(text: str) -> str:
     """A text with one spelling of dots, and spaces only where two words or numbers would join without."""
     text = " ".join(_DOTS.sub("...", text).replace("\\,", " ").replace("\\ ", " ").split())
     return _SPACE.sub("", text)
+
+
+def words(text: str) -> str | None:
+    """A text of nothing but words, as they are compared; None for any other, and for what may be a product (`abc`)."""
+    bare = " ".join(_WORDS.sub(lambda wrapped: wrapped[1], text).split()).casefold()
+    return bare if _ONLY_WORDS.fullmatch(bare) and any(len(word) > 3 for word in bare.split()) else None
 
 
 def _balanced(text: str) -> bool:

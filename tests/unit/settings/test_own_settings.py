@@ -57,7 +57,11 @@ def test_the_grid_itself_is_read():
         (
             "corpora/lessons/path",
             "sums/test.jsonl",
-            "corpora.lessons.path: found 'sums/test.jsonl', which is quest",
+            "corpora.lessons.path: found 'sums/test.jsonl', which holds q",
+        ),
+        *(
+            ("corpora/lessons/path", path, f"corpora.lessons.path: found '{path}', which holds question_sets.sums.test")
+            for path in ("./sums/test.jsonl", "sums", "sums/", "sums/*.jsonl", "x/../sums/test.jsonl")
         ),
         (
             "corpora/lessons",

@@ -24,6 +24,11 @@ def boxed(answer: str, gold: str | int) -> Verdict:
         ("0.0000001", "0.0000002"),
         ("e^{-40}", "e^{-41}"),
         ("10^{-7}", 0),
+        # A word is no product of its letters.
+        ("Pairs", "Paris"),
+        ("silent", "listen"),
+        ("\\text{silent}", "\\text{listen}"),
+        ("new roks", "New York"),
         # What stands between dots counts.
         ("1, 2, \\ldots, 10", "1, 3, \\ldots, 10"),
         ("1, 2, \\dots, 10", 10),
@@ -141,6 +146,11 @@ def test_a_returned_string_stays_in_its_box(text: str) -> None:
     found = verify(f"def simple_math_problem():\n    return {text!r}", 18)
     assert (found.correct, found.status) == (False, "ok")
     assert verify(f"def simple_math_problem():\n    return {text!r}", 0).correct is False
+
+
+@pytest.mark.parametrize(("answer", "gold"), [("Paris", "paris"), ("\\text{New York}", "New  York"), ("cba", "abc")])
+def test_words_are_compared_as_words_and_products_as_products(answer: str, gold: str) -> None:
+    assert boxed(answer, gold).correct
 
 
 def test_a_mixed_number_has_a_proper_fraction() -> None:
