@@ -16,7 +16,7 @@ VERSIONS = {
     "measure": 1,  # echochamber/analysis/tables/measure.py, echochamber/stats/metrics.py
     "tables": 5,  # echochamber/analysis/tables/join.py, echochamber/analysis/theory
     "judge": 2,  # echochamber/evaluation/judge.py, echochamber/analysis/tables/judged.py
-    "forecast": 1,  # echochamber/analysis/tables/forecasts.py
+    "forecast": 2,  # echochamber/analysis/tables/forecasts.py
     "claims": 4,  # echochamber/analysis/claims/claims.py
     "figure": 5,  # echochamber/figures
     "report": 5,  # echochamber/report/page.py

@@ -15,7 +15,7 @@ import pandas as pd
 from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, SERIES
 from echochamber.report.looks import LINES
 
-PICTURES = frozenset({"trajectories", "styles", "bases", "benchmarks", "stationary", "map"})
+PICTURES = frozenset({"trajectories", "styles", "bases", "benchmarks", "stationary", "map", "forecast"})
 """Kinds of figures that stay pictures in the page."""
 MOST_POINTS = 120
 """Of a series: of more, every so-manieth is kept, the last always."""

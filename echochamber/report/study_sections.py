@@ -36,6 +36,7 @@ FIGURES_IN_WORDS = {
     "benchmarks": "Scores before and after RL, by benchmark",
     "stationary": "Shares foretold from the base model, and measured",
     "map": "Share and accuracy in the base model, and who won",
+    "forecast": "Winners foretold from the base models",
 }
 LINE = ("label", "condition", "winner", "share", "gain", "accuracy", "replicates", "question_set")
 Claims = list[list[dict[str, Any]]]

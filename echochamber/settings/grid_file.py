@@ -84,6 +84,7 @@ FIGURES = (
     "benchmarks",
     "stationary",
     "map",
+    "forecast",
 )
 """The modules of `echochamber.figures` that draw one."""
 

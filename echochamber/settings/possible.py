@@ -107,6 +107,12 @@ def _mixtures(least: int) -> Need:
     return (lambda held: len(held.mixtures) >= least, f"{least} mixtures")
 
 
+_OTHERS: Need = (
+    lambda held: (len(held.mixtures) - 1) * len(held.study.model_seeds) >= 3,
+    "3 base models of other mixtures for each that is foretold",
+)
+
+
 def _role(name: str) -> Need:
     return (lambda held: held.role(name), f"a benchmark whose role is {name}")
 
@@ -145,6 +151,7 @@ FIGURES: dict[str, tuple[Need, ...]] = {
     "benchmarks": (),
     "stationary": (_THEORY,),
     "map": (_OWN,),
+    "forecast": (_OWN, _GRADIENT, _OTHERS),
 }
 WITHOUT_RUNS = ("bases",)
 """Figures of base models alone."""

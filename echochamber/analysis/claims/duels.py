@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections import Counter
 
 from echochamber.analysis.claims.claim import Where, end, most_frequent, settled, start
-from echochamber.analysis.forecast import Duel, features
-from echochamber.analysis.measured import Measured
+from echochamber.analysis.forecast import Counted, Duel, features
 from echochamber.analysis.studies import Condition, StudyView
 from echochamber.formats import FORMATS
 
+LEAST = 3
+"""Models that a forecast of two weights is learned from."""
 
-def duels(view: StudyView, condition: Condition) -> list[Duel]:
+
+def counted(view: StudyView, condition: Condition) -> list[Counted]:
     """The base models of a condition, one duel each, between the two formats that they write most on average."""
     before, after = start(view, condition), end(view, condition)
     before.after(after)
     a, b = sorted(most_frequent(before), key=FORMATS.index)
     samples = view.k(str(view.own(condition.prompts)))
-    return [
-        Duel(condition.mixture, seed, (a, b), features(written, right, (a, b)), FORMATS[int(written.argmax())], winner)
-        for seed, written, right, winner in zip(before.seeds, *_counts(before, samples), after.winners, strict=True)
-    ]
-
-
-def _counts(measured: Measured, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Completions by format and right ones: (replicates, formats) each."""
-    return measured.written.sum(1) * samples, measured.right.sum(1) * samples
+    rows = []
+    for seed, written, right, winner in zip(
+        before.seeds, before.written * samples, before.right * samples, after.winners, strict=True
+    ):
+        total, good = written.sum(0), right.sum(0)
+        frequent = FORMATS[int(total.argmax())]
+        duel = Duel(condition.mixture, seed, (a, b), features(total, good, (a, b)), frequent, winner)
+        rows.append(Counted(duel, written, right))
+    return rows
 
 
 def factorials(view: StudyView) -> list[tuple[Where, list[Duel]]]:
-    """The base models of each (scale, algorithm, prompts) with four mixtures or more of the same two formats."""
-    groups: dict[tuple[str, str, str], list[Duel]] = {}
+    """The duels of each setting with four mixtures or more, of which not all end with one format."""
+    groups = [(where, [each.duel for each in fights]) for where, fights in contests(view)]
+    return [
+        (where, duels)
+        for where, duels in groups
+        if len({duel.cell for duel in duels}) >= 4 and len({duel.winner for duel in duels}) > 1
+    ]
+
+
+def contests(view: StudyView) -> list[tuple[Where, list[Counted]]]:
+    """The duels of each (scale, algorithm, prompts) that are all between the same two formats.
+
+    Of mixtures that can be foretold from the others: `LEAST` models or more are left when one is taken out.
+    """
+    groups: dict[tuple[str, str, str], list[Counted]] = {}
     for c in settled(view, policy_gradient=True):
-        groups.setdefault((c.scale, c.algorithm, c.prompts), []).extend(duels(view, c))
-    rows = []
-    for (scale, algorithm, prompts), fights in groups.items():
-        pairs = {fight.formats for fight in fights}
-        if len(pairs) == 1 and len({fight.cell for fight in fights}) >= 4 and len({f.winner for f in fights}) > 1:
-            rows.append((Where(scale=scale, algorithm=algorithm, prompts=prompts), fights))
-    return rows
+        groups.setdefault((c.scale, c.algorithm, c.prompts), []).extend(counted(view, c))
+    return [
+        (Where(scale=scale, algorithm=algorithm, prompts=prompts), fights)
+        for (scale, algorithm, prompts), fights in groups.items()
+        if len({each.duel.formats for each in fights}) == 1 and len(fights) - _largest(fights) >= LEAST
+    ]
+
+
+def _largest(fights: list[Counted]) -> int:
+    """Duels of the mixture with most."""
+    return max(Counter(each.duel.cell for each in fights).values())

@@ -6,10 +6,11 @@
 | most accurate | of the formats with a share, the one that is right most often wins |
 | limit | shares in proportion to share times accuracy, question by question: where Expert Iteration goes |
 | T1 | the shares that KL-regularised RL rests at, at each coefficient that tests the theory |
+| calibrated | the likelier winner by a logistic regression on share and accuracy, learned from the registered study |
 
 | measure | |
 |---|---|
-| winner | `format` wins; `estimate` is the share that it is foretold, where one is |
+| winner | `format` wins; `estimate` is the share that it is foretold, where one is; calibrated: its probability |
 | share | of a format after RL, interval over questions |
 | accuracy | pass@1 after RL by the same law |
 | ceiling | pass@k of the base model with all its samples: what selection alone can reach |
@@ -28,6 +29,7 @@ import pandas as pd
 
 from echochamber.analysis import samples
 from echochamber.analysis.claims.thresholds import thresholds
+from echochamber.analysis.forecast import features, learned, pick
 from echochamber.analysis.samples import Answers
 from echochamber.analysis.tables.decomposition import counts
 from echochamber.analysis.theory import stationary
@@ -94,6 +96,10 @@ def forecasts(answers: Answers) -> list[dict]:
         row("most frequent", "winner", form=FORMATS[int(shares.argmax())]),
         row("most accurate", "winner", form=FORMATS[int(accuracy.argmax())]),
     ]
+    first, second = sorted(int(index) for index in np.argsort(-shares, kind="stable")[:2])
+    pair = FORMATS[first], FORMATS[second]
+    likelier, probability = pick(features(written.sum(0), right.sum(0), pair), pair, learned())
+    rows.append(row("calibrated", "winner", np.array([probability, np.nan, np.nan]), likelier))
     for beta in (0.0, *sorted(thresholds()["T1"]["coefficients"])):
         name = "limit" if beta == 0 else "T1"
         law = partial(stationary.predicted_shares, beta=beta)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from echochamber.analysis.forecast import Duel, features, fit, leave_one_cell_out, pick
+from echochamber.analysis import forecasters
+from echochamber.analysis.forecast import Counted, Duel, features, fit, leave_one_cell_out, pick
 from echochamber.formats import FORMATS
 
 A, B = FORMATS[:2]
@@ -43,7 +44,8 @@ def test_it_finds_the_law_and_knows_no_format_by_name():
         Duel(f.cell, f.seed, (B, A), (-f.features[0], -f.features[1]), f.most_frequent, f.winner) for f in fights
     ]
     assert fit(swapped) == pytest.approx(coefficients, abs=1e-6)
-    assert pick(swapped[0], coefficients) == pytest.approx(pick(fights[0], coefficients))
+    one, other = (pick(f.features, f.formats, coefficients) for f in (fights[0], swapped[0]))
+    assert other == pytest.approx(one)
 
 
 def test_unseen_cells_are_foretold_better_than_by_share_where_accuracy_decides():
@@ -57,3 +59,43 @@ def test_unseen_cells_are_foretold_better_than_by_share_where_accuracy_decides()
         n += len(fights)
     assert hits / n > 0.8
     assert hits - frequent > 0.2 * n
+
+
+def counted(duel: Duel, accuracies: tuple[float, float], questions: int = 40, samples: int = 8) -> Counted:
+    """A duel with counts that have its odds and these accuracies, the same on every question."""
+    share = 1 / (1 + np.exp(-duel.features[0]))
+    written, right = np.zeros((questions, len(FORMATS))), np.zeros((questions, len(FORMATS)))
+    written[:, :2] = samples * share, samples * (1 - share)
+    right[:, :2] = written[:, :2] * accuracies
+    return Counted(duel, written, right)
+
+
+def test_forecasters_by_hand():
+    """A share of .2 at accuracy .9 against .8 at .3: the limit gives .18 / (.18 + .24), still less than a half."""
+    odds = float(np.log(0.2 / 0.8))
+    fights = [counted(Duel("x", 0, (A, B), (odds, 0.6), B, A), (0.9, 0.3))]
+    for seed, (other, gap, winner) in enumerate(((-1.0, 0.1, A), (0.5, -0.2, B), (1.0, 0.3, A))):
+        for cell in ("x", "y"):
+            duel = Duel(cell, 1 + seed, (A, B), (other, gap), A if other > 0 else B, winner)
+            fights.append(counted(duel, (0.5 + gap, 0.5)))
+    by_name = {f.forecaster: f for f in forecasters.leave_one_cell_out(fights) if f.duel is fights[0].duel}
+    assert by_name["most frequent"].winner == by_name["limit"].winner == B
+    assert by_name["most accurate"].winner == A
+    limit = forecasters.forecasters()["limit"](fights[0].written, fights[0].right, (0, 1))
+    assert limit == pytest.approx(np.log([[0.18 / 0.24]]))
+    softmax = forecasters.forecasters()["softmax dynamics"](fights[0].written, fights[0].right, (0, 1))
+    assert softmax[0, 0] == pytest.approx(odds)  # at time 0 nothing has moved
+    assert softmax[-1, 0] > 3  # in the end the most accurate one has won
+    assert (np.diff(softmax[:, 0]) > -1e-3).all()
+
+
+def test_the_loss_of_a_forecast_is_that_of_its_probability():
+    duel = Duel("x", 0, (A, B), (0.0, 0.0), A, B)
+    said = forecasters.Foretold("any", duel, A, 0.8)
+    assert said.loss == pytest.approx(-np.log(0.2))
+    assert not said.hit
+
+
+def test_one_cell_foretells_nothing():
+    with pytest.raises(ValueError, match="cells: found 1, allowed: two or more"):
+        forecasters.leave_one_cell_out([counted(Duel("x", 0, (A, B), (0.0, 0.1), A, A), (0.5, 0.4))])

@@ -32,6 +32,7 @@ STUDIES = {
     | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo", "ei"], "benchmarks": ["synth-gsm", "synth-math"]},
     "kl": RUNS | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo-kl0", "grpo", "grpo-kl.1"], "run_seeds": [0, 1]},
     "scales": RUNS | {"mixtures": ["tg+omi1+omi2"], "scales": ["mini", "pico"]},
+    "forecast": RUNS | {"mixtures": ["tg+omi1+omi2", "tg+4xomi1", "tg+8xomi1"], "model_seeds": [0, 1, 2]},
     "bases": {"mixtures": ["tg", "tg+4xomi1"], "model_seeds": [0, 1], "models": ["theirs"]},
 }
 MODELS = {"theirs": {"import": "someone/theirs", "mixture": "tg+4xomi1", "scale": "nano"}}
@@ -52,6 +53,7 @@ DRAWN = {
     "benchmarks": "algorithms",
     "stationary": "kl",
     "map": "mixtures",
+    "forecast": "forecast",
 }
 
 
@@ -322,6 +324,26 @@ def test_the_map_has_a_base_model_a_point_and_the_winner_that_it_ended_with(made
     gap = at["accuracy_within_format", "tinygsm"] - at["accuracy_within_format", "omi1"]
     assert three.loc[1, "accuracy_gap"] == pytest.approx(gap)
     assert set(three["winner"]) == {"tinygsm"}
+
+
+def test_forecasts_are_drawn_with_what_came_of_them(made, drawn):
+    """tinygsm wins in all nine models; in three of them it is the more frequent one."""
+    data = drawn["forecast"][2]
+    assert set(data.groupby("forecaster").size()) == {9}
+    assert set(data["winner"]) == {"tinygsm"}
+    hits = data.groupby("forecaster")["hit"].mean()
+    assert hits["most frequent"] == pytest.approx(1 / 3)
+    scores = made["scores"]
+    base = scores[
+        scores["algorithm"].isna() & (scores["scorer"] == "executed") & (scores["question_set"] == "synth-gsm")
+    ].drop_duplicates(["mixture", "model_seed", "metric", "k", "format"])
+    within = base[base["metric"] == "accuracy_within_format"].set_index(["mixture", "model_seed", "format"])["estimate"]
+    right = [
+        within[mixture, seed, "tinygsm"] > within[mixture, seed, "omi1"]
+        for mixture in STUDIES["forecast"]["mixtures"]
+        for seed in (0, 1, 2)
+    ]
+    assert hits["most accurate"] == pytest.approx(np.mean(right))
 
 
 def test_a_shift_has_an_interval_over_questions(drawn):

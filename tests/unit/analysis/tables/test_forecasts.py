@@ -30,6 +30,13 @@ def test_a_grid_of_base_models_alone_has_forecasts(grid):
         winner = rows[rows["measure"] == "winner"].set_index(["forecast", "beta"])["format"]
         assert winner["most frequent"].item() == FORMATS[int(np.argmax(shares))]
         assert winner["most accurate"].item() == FORMATS[int(np.argmax(right))]
+        calibrated = rows[rows["forecast"] == "calibrated"].iloc[0]
+        a, b = sorted(np.argsort(shares)[-2:])
+        odds = np.log((drawn.format == a).sum() + 0.5) - np.log((drawn.format == b).sum() + 0.5)
+        gap = drawn.correct[drawn.format == a].mean() - drawn.correct[drawn.format == b].mean()
+        first = 1 / (1 + np.exp(-(0.8076 * odds + 22.63 * gap)))
+        assert calibrated["format"] == FORMATS[a if first > 0.5 else b]
+        assert calibrated["estimate"] == pytest.approx(max(first, 1 - first), abs=0.005)
         now = rows[rows["measure"] == "accuracy_now"].iloc[0]
         assert now["estimate"] == pytest.approx(drawn.correct.mean())
         ceiling = rows[rows["measure"] == "ceiling"].iloc[0]
