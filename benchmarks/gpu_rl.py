@@ -18,11 +18,9 @@ import time
 from collections.abc import Callable
 
 import torch
-from workload import machine, report
+from workload import fresh, machine, report
 
 from echochamber.algorithms import algorithm
-from echochamber.corpora import synthetic
-from echochamber.data.tokenizer import train_bpe
 from echochamber.models import architecture
 from echochamber.models import device as devices
 from echochamber.models.forward import LanguageModel
@@ -30,10 +28,8 @@ from echochamber.rl.step import Trainer
 from echochamber.sampling.generate import generate
 from echochamber.sampling.graphs import Graphs
 from echochamber.sampling.prompts import encode_questions, end_and_padding
-from echochamber.settings import Sampling, Scale, SyntheticQuestions
+from echochamber.settings import Sampling
 
-PAPER = Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000
-TINY = Scale(width=64, layers=2, heads=2, intermediate=256), 512
 ALGORITHMS = {
     "grpo": {"place": "loss", "estimator": "k3", "coefficient": 1e-3},
     "ppo": {"place": "reward", "estimator": "k1", "coefficient": 1e-3},
@@ -49,13 +45,9 @@ def main() -> None:
     device = devices.pick()
     if device.type != "cuda" and not args.tiny:
         sys.exit(f"gpu_rl: found the device {devices.name(device)}, allowed: a CUDA device, or --tiny")
-    scale, vocabulary = TINY if args.tiny else PAPER
-    asked = SyntheticQuestions(kind="synthetic", train=args.prompts, test=1, seed=1)
-    questions = synthetic.questions(asked, "gpu", "train")
-    tokenizer = train_bpe([question.question for question in questions], min(512, vocabulary))
-    eos, pad = end_and_padding(tokenizer)
-    context = 128 + args.new_tokens
-    base = architecture.build(scale, vocabulary=vocabulary, context=context, eos=eos, pad=pad, seed=0).to(device)
+    size = "toy" if args.tiny else "150m"
+    base, tokenizer, questions = fresh(size, questions=args.prompts, new_tokens=args.new_tokens, device=device)
+    _, pad = end_and_padding(tokenizer)
     prompts = encode_questions(tokenizer, questions)
     result = {
         "benchmark": "gpu_rl",

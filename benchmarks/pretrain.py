@@ -35,7 +35,7 @@ from echochamber.models import device as devices
 from echochamber.models.architecture import build, training_flops_per_token
 from echochamber.models.checkpoint import TrainingState
 from echochamber.models.parallel import Processes
-from echochamber.pretraining import loader, trainer
+from echochamber.pretraining import trainer
 from echochamber.settings import Pretraining, Scale
 
 END, PAD = 2, 1
@@ -63,7 +63,7 @@ def main() -> None:
     scale = grid.scales[args.scale].model_copy(update={"gpus": 1})
     if args.micro_batch_rows:
         scale = scale.model_copy(update={"micro_batch_rows": args.micro_batch_rows})
-    changes = {"log_every": args.steps, "held_out_every": 10**9, "checkpoints": ()}
+    changes = {"log_every": args.steps, "held_out_every": 10**9, "checkpoints": (), "warmup_steps": 0}
     changes |= {"batch_rows": args.batch_rows} if args.batch_rows else {}
     settings = grid.pretraining.model_copy(update=changes)
     vocabulary = getattr(grid.tokenizer, "vocabulary", 32_000)
@@ -187,7 +187,8 @@ class InOrder(transformers.Trainer):
 
 def theirs(settings: Pretraining, scale: Scale, world: World, steps: int, device: torch.device) -> Timing:
     """transformers.Trainer at its best: fused optimiser, batches made before, nothing saved, logged as seldom."""
-    micro = min(settings.batch_rows, scale.micro_batch_rows or loader.TOKENS_AT_ONCE // settings.sequence_length)
+    fitting, _ = trainer.fitted(scale, settings, world.model(scale), 2 * steps, Processes(device))
+    micro = min(settings.batch_rows, fitting)
     cuda = device.type == "cuda"
     arguments = transformers.TrainingArguments(
         output_dir=str(world.folder / "peer"),
@@ -222,9 +223,9 @@ def theirs(settings: Pretraining, scale: Scale, world: World, steps: int, device
                 marks.append((time.monotonic(), time.process_time()))
 
     rows = Rows(settings, world, 2 * steps)
-    trainer = InOrder(model=world.model(scale), args=arguments, train_dataset=rows, callbacks=[Clock()])
-    trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train()
+    peer = InOrder(model=world.model(scale), args=arguments, train_dataset=rows, callbacks=[Clock()])
+    peer.remove_callback(transformers.PrinterCallback)
+    peer.train()
     (began, processor_began), (ended, processor_ended) = marks
     return ended - began, processor_ended - processor_began
 

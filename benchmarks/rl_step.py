@@ -1,10 +1,12 @@
 """One RL step: seconds against TRL's GRPOTrainer, same model, prompts, batch, rewards and KL pass.
 
     python benchmarks/rl_step.py [--model FOLDER --questions FILE] [--prompts 64 --samples 8] [--rounds 3]
+    python benchmarks/rl_step.py --fresh 150m --max-new-tokens 512 the paper's smallest, on a GPU in bf16
 
 A step samples prompts x samples completions, judges them with this project's verifier, makes the reference pass for the
 k3 loss term and one optimiser step for every 64 completions. The learning rate is too small to change anything, so that
-each step has the same work. Steps of both are made in turns in one process; the best of each counts.
+each step has the same work. Steps of both are made in turns in one process; the best of each counts. On a GPU
+the peer samples through vLLM where that is installed (not run yet), else by transformers' generate.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from importlib.util import find_spec
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
@@ -27,6 +30,7 @@ from echochamber.rl.step import Trainer
 from echochamber.verify import verify_batch
 
 COEFFICIENT, RATE = 1e-3, 1e-12
+VLLM = torch.cuda.is_available() and find_spec("vllm") is not None
 
 
 def main() -> None:
@@ -45,7 +49,7 @@ def main() -> None:
         micro_batch=args.micro_batch,
         learning_rate=RATE,
         kl={"place": "loss", "estimator": "k3", "coefficient": COEFFICIENT},
-        precision="fp32",
+        precision="bf16" if model.device.type == "cuda" else "fp32",
     )
     trainer = Trainer(settings, model, tokenizer, len(questions), 0, model.device)
     parts: list[dict] = []
@@ -109,7 +113,8 @@ class Peer:
             "adam_beta2": 0.95,
             "optim": "adamw_torch_fused",
             "gradient_checkpointing": False,
-            "bf16": False,
+            "bf16": torch.cuda.is_available(),
+            **({"use_vllm": True, "vllm_mode": "colocate"} if VLLM else {}),
             "use_cpu": not torch.cuda.is_available(),
             "max_steps": 10**6,
             "report_to": [],

@@ -1,4 +1,4 @@
-"""What the RL benchmarks have in common: a trained nano model, its prompts, one thread, the machine's name."""
+"""What the RL benchmarks have in common: a trained nano model or a fresh one, its prompts, the machine's name."""
 
 from __future__ import annotations
 
@@ -6,15 +6,41 @@ import argparse
 import json
 import os
 import platform
+import tempfile
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, OlmoForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
+from echochamber.corpora import synthetic
+from echochamber.corpora.documents import Question
 from echochamber.corpora.sources import read_questions
+from echochamber.data.tokenizer import train_bpe
 from echochamber.jobs.job import versions
+from echochamber.models import architecture
 from echochamber.models import device as devices
-from echochamber.sampling.prompts import encode_questions
+from echochamber.sampling.prompts import encode_questions, end_and_padding
+from echochamber.settings import Scale, SyntheticQuestions
+
+SIZES = {
+    "150m": (Scale(width=768, layers=12, heads=12, intermediate=3072), 32_000),
+    "toy": (Scale(width=64, layers=2, heads=2, intermediate=256), 512),
+}
+"""Models with fresh weights, and their vocabularies: the paper's smallest, and one for any machine."""
+
+
+def fresh(
+    size: str, *, questions: int, new_tokens: int, device: torch.device
+) -> tuple[OlmoForCausalLM, PreTrainedTokenizerBase, list[Question]]:
+    """A model of `SIZES` that has learned nothing, a tokenizer, and questions for it."""
+    scale, vocabulary = SIZES[size]
+    asked = SyntheticQuestions(kind="synthetic", train=questions, test=1, seed=1)
+    chosen = synthetic.questions(asked, "gpu", "train")
+    tokenizer = train_bpe([question.question for question in chosen], min(512, vocabulary))
+    eos, pad = end_and_padding(tokenizer)
+    context = 128 + new_tokens
+    model = architecture.build(scale, vocabulary=vocabulary, context=context, eos=eos[0], pad=pad, seed=0)
+    return model.to(device), tokenizer, chosen
 
 
 def arguments(description: str, **defaults: int) -> argparse.Namespace:
@@ -25,22 +51,33 @@ def arguments(description: str, **defaults: int) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     for name, value in defaults.items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
+    parser.add_argument("--fresh", choices=SIZES, help="a model with fresh weights, and questions made for it, instead")
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    if args.fresh:
+        return args
     results = Path(__file__).parent.parent / "results/demo"
     args.model = args.model or next(reversed(sorted(results.glob("models/*/nano/*/checkpoints/*"))), None)
     args.questions = args.questions or next(iter(sorted(results.glob("questions/*/train*"))), None)
     if not (args.model and args.questions):
-        parser.error("found no model of the demo, allowed: run the demo first, or name --model and --questions")
-    torch.set_num_threads(args.threads)
+        allowed = "run the demo first, name --model and --questions, or --fresh"
+        parser.error(f"found no model of the demo, allowed: {allowed}")
     return args
 
 
 def load(args: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list, list[list[int]]]:
-    """Model, tokenizer, questions, and the questions' token ids."""
-    tokenizer = AutoTokenizer.from_pretrained(args.model)
-    questions = read_questions(args.questions)
-    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).to(devices.pick()).eval()
-    return model, tokenizer, questions, encode_questions(tokenizer, questions)
+    """Model, tokenizer, questions, and the questions' token ids. `args.model` is the folder of a fresh one too."""
+    if args.fresh:
+        asked = {"questions": max(args.prompts, 2), "new_tokens": args.max_new_tokens}
+        model, tokenizer, questions = fresh(args.fresh, device=devices.pick(), **asked)
+        args.model = Path(tempfile.mkdtemp())
+        model.save_pretrained(args.model)
+        tokenizer.save_pretrained(args.model)
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(args.model)
+        questions = read_questions(args.questions)
+        model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).to(devices.pick())
+    return model.eval(), tokenizer, questions, encode_questions(tokenizer, questions)
 
 
 def machine(model: PreTrainedModel, threads: int) -> dict:
