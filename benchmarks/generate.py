@@ -16,6 +16,7 @@ import torch
 from workload import arguments, load, machine, report
 
 from echochamber.models.forward import pad_left
+from echochamber.sampling.draw import is_end
 from echochamber.sampling.generate import generate
 from echochamber.sampling.prompts import end_and_padding
 from echochamber.settings import Sampling
@@ -49,7 +50,7 @@ def main() -> None:
         "num_return_sequences": args.samples,
         "cache_implementation": "static",
         "disable_compile": model.device.type == "cpu",
-        "eos_token_id": eos,
+        "eos_token_id": list(eos),
         "pad_token_id": pad,
     }
     ids, mask = pad_left(prompts, pad, model.device)
@@ -58,7 +59,7 @@ def main() -> None:
     def theirs(seed: int) -> int:
         torch.manual_seed(seed)
         drawn = model.generate(ids, attention_mask=mask.long(), **peer)[:, ids.shape[1] :]
-        ended = drawn == eos
+        ended = is_end(drawn, eos)
         return int((ended.cumsum(1) - ended.long() == 0).sum())
 
     rounds: dict[str, list[tuple[int, float]]] = {"echochamber": [], "transformers": []}

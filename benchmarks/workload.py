@@ -68,8 +68,9 @@ def arguments(description: str, **defaults: int) -> argparse.Namespace:
 def load(args: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list, list[list[int]]]:
     """Model, tokenizer, questions, and the questions' token ids. `args.model` is the folder of a fresh one too."""
     if args.fresh:
-        asked = {"questions": max(args.prompts, 2), "new_tokens": args.max_new_tokens}
-        model, tokenizer, questions = fresh(args.fresh, device=devices.pick(), **asked)
+        asked = vars(args)
+        questions, tokens = asked.get("prompts", 64), asked.get("max_new_tokens", 128)
+        model, tokenizer, questions = fresh(args.fresh, questions=questions, new_tokens=tokens, device=devices.pick())
         args.model = Path(tempfile.mkdtemp())
         model.save_pretrained(args.model)
         tokenizer.save_pretrained(args.model)

@@ -39,6 +39,28 @@ def test_every_step_gives_its_figures(day):
         assert words in table
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "generate.py --fresh toy --prompts 8 --rounds 1 --max-new-tokens 16",
+        "stacked_seeds.py --fresh toy --seeds 2 --rows 2 --tokens 16",
+        "tokens.py --documents 500 --vocabulary 600 --rounds 1",
+        "verify.py --seconds 0.2",
+    ],
+    ids=lambda command: command.split(".")[0],
+)
+def test_a_benchmark_of_one_part_runs_and_gives_its_ratio(command):
+    script, *arguments = command.split()
+    done = subprocess.run(
+        [sys.executable, f"benchmarks/{script}", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    result = json.loads(done.stdout.splitlines()[-1])
+    ratios = [value for name, value in result.items() if "ratio" in name]
+    assert ratios
+    assert all(value > 0 for value in ratios)
+
+
 def test_a_step_without_time_is_left_out_and_said_to_be(tmp_path):
     done = subprocess.run(
         [*DAY, tmp_path, "--minutes", "0.1", "--only", "rl"], cwd=ROOT, capture_output=True, text=True
