@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer, GenerationConfig
-
 from echochamber.corpora.documents import Question
 from echochamber.corpora.sources import read_questions
 from echochamber.errors import UserError
@@ -64,6 +62,8 @@ def _added(tokenizer: Any, token: int) -> bool:
 
 def _tokenizer(grid: Grid, model: Model) -> tuple[Any, tuple[int, ...]]:
     """A model's tokenizer, and all tokens that end a completion, without its weights."""
+    from transformers import AutoTokenizer, GenerationConfig
+
     if not model.imported:
         tokenizer = AutoTokenizer.from_pretrained(grid.paths.tokenizer, trust_remote_code=False)
         return tokenizer, (tokenizer.eos_token_id,)
