@@ -12,7 +12,8 @@ from echochamber.errors import UserError
 from echochamber.grid.expansion import Grid
 from echochamber.grid.ids import Model
 from echochamber.models import imported
-from echochamber.sampling.prompts import encode_questions, end_tokens
+from echochamber.models.generation_defaults import end_tokens
+from echochamber.sampling.prompts import encode_questions
 from echochamber.settings import Benchmark, Prompts
 
 

@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from echochamber.errors import UserError
+from echochamber.models.generation_defaults import keep_end_tokens_alone
 from echochamber.settings import Scale
 
 
@@ -101,6 +102,8 @@ def share_of_decoding_limit(tokens_per_second: float, rows: int, bytes_per_step:
 def load(folder: Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A causal language model in fp32 and its tokenizer, from a Hugging Face folder, whose own code never runs.
 
+    Of its generation_config the tokens alone are kept (`models.generation_defaults`).
+
     Raises:
         UserError: no such model is there, a file is damaged, a weight is missing, NaN or infinite, or its tokenizer has
             no end token.
@@ -127,8 +130,9 @@ def load(folder: Path, device: torch.device) -> tuple[PreTrainedModel, PreTraine
             raise UserError(f"{folder}: found NaN or infinity in the weights {name}, allowed: finite numbers")
     if tokenizer.eos_token_id is None:
         raise UserError(f"{folder}: its tokenizer has no end token, allowed: one that has")
-    if tokenizer.pad_token_id is None:
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= model.get_input_embeddings().num_embeddings:
         tokenizer.pad_token = tokenizer.eos_token
+    keep_end_tokens_alone(model, tokenizer)
     return model, tokenizer
 
 

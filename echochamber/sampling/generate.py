@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
+from echochamber.errors import UserError
 from echochamber.models import device as devices
 from echochamber.models.forward import LanguageModel
 from echochamber.models.olmo_decoder import Attend, OlmoDecoder, applies_to
@@ -60,6 +61,7 @@ def generate(
     """
     if any(len(prompt) == 0 for prompt in prompts):
         raise ValueError("prompts: found an empty one, allowed: at least one token each")
+    _refuse_unknown(model, prompts)
     eos = (eos,) if isinstance(eos, int) else tuple(eos)
     model = model if isinstance(model, LanguageModel) else LanguageModel(model)
     if fixed_shapes and not model.full_attention:
@@ -87,6 +89,17 @@ def generate(
         drawn = record.completions(prompts, eos)
     model.model.train(was_training)
     return drawn
+
+
+def _refuse_unknown(model: PreTrainedModel | LanguageModel, prompts: list[list[int]]) -> None:
+    """Raises UserError for a token without a row of the embeddings: their look-up would end the process, or a GPU."""
+    whole = model.model if isinstance(model, LanguageModel) else model
+    known, largest = whole.get_input_embeddings().num_embeddings, max(map(max, prompts))
+    if largest >= known:
+        raise UserError(
+            f"prompts: found token {largest}, allowed: up to {known - 1}, since the model's embeddings end there "
+            "(its tokenizer has tokens that it does not know)"
+        )
 
 
 def _in_fixed_shapes(model, prompts, waiting, sampling, greedy, eos, pad, generator, rows, longest) -> Completions:

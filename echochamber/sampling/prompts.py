@@ -10,6 +10,7 @@ from jinja2 import TemplateError
 
 from echochamber.errors import UserError, shortened
 from echochamber.models.encoding import encode
+from echochamber.models.generation_defaults import end_tokens
 from echochamber.sampling.completions import Completions
 from echochamber.settings import Examples, PromptForm
 
@@ -42,12 +43,6 @@ def end_and_padding(tokenizer: Any, generation: GenerationConfig | None = None) 
     """
     pad = tokenizer.pad_token_id
     return end_tokens(tokenizer, generation), tokenizer.eos_token_id if pad is None else pad
-
-
-def end_tokens(tokenizer: Any, generation: GenerationConfig | None) -> tuple[int, ...]:
-    """Ids of all tokens that end a completion: the tokenizer's, and those of a model's generation_config."""
-    more = generation.eos_token_id if generation else None
-    return tuple(dict.fromkeys([tokenizer.eos_token_id, *([more] if isinstance(more, int) else more or [])]))
 
 
 def encode_questions(
