@@ -27,7 +27,10 @@ rule tables:
         RESULTS / "claims.csv",
 
 
-THRESHOLDS = Path(workflow.basedir) / "echochamber/analysis/claims/thresholds.yaml"
+THRESHOLDS = [
+    Path(workflow.basedir) / "echochamber/analysis/claims" / name
+    for name in ("thresholds.yaml", *(["packs.yaml"] if asks_packs(GRID.file) else []))
+]
 
 
 # From the samples of a model, or of a run and its base model. Local, as all that takes seconds.

@@ -19,6 +19,6 @@ try:
     claims = findings.judge(grid, arguments.tables, arguments.out)
 except (UserError, parsing.GridError, ValueError, FileNotFoundError) as error:
     sys.exit(" ".join(str(error).split()))
-print(registration.in_words(grid.file, thresholds_sha256()))
+print(registration.in_words(grid.file, thresholds_sha256(grid.file)))
 shown = claims[claims["primary"]]
 print(shown[["claim", "study", "metric", "estimate", "low", "high", "n_seeds", "verdict"]].to_string(index=False))

@@ -14,7 +14,7 @@ def body(job: Job[GridSpec]) -> None:
     table = claims.evaluate_by_study(grid, lambda study: tables.read(grid.paths.study(study)))
     files.write_csv(job.out / "claims.csv", table)
     read = grid.study_tables(*(name for name, study in grid.file.studies.items() if study.claims))
-    job.write_provenance("claims.provenance.json", read=read, thresholds=thresholds_sha256())
+    job.write_provenance("claims.provenance.json", read=read, thresholds=thresholds_sha256(grid.file))
 
 
 main("judge_claims", GridSpec, body)

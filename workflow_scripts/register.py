@@ -20,9 +20,9 @@ try:
         raise UserError(f"{arguments.grid}: registered: found nothing, allowed: the path of the file to write")
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     entry = registration.Entry(
-        now, git_commit(), registration.fingerprint(file), thresholds_sha256(), " ".join(arguments.note.split())
+        now, git_commit(), registration.fingerprint(file), thresholds_sha256(file), " ".join(arguments.note.split())
     )
     registration.register(Path(file.registered), entry)
 except (UserError, parsing.GridError) as error:
     sys.exit(str(error))
-print(registration.in_words(file, thresholds_sha256()))
+print(registration.in_words(file, thresholds_sha256(file)))

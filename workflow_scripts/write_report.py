@@ -19,7 +19,7 @@ def body(job: Job[GridSpec]) -> None:
     job.write_provenance(
         "report.provenance.json",
         read=[*grid.tables, grid.paths.root / "claims.csv", *(path for path in (*figures, *samples) if path.exists())],
-        thresholds=thresholds_sha256(),
+        thresholds=thresholds_sha256(grid.file),
     )
 
 

@@ -128,7 +128,7 @@ def judge(grid: Grid, folder: Path, out: Path) -> pd.DataFrame:
         {
             "parts": origins,
             "finished": sorted(whole),
-            "registration": registration.in_words(grid.file, thresholds_sha256()),
+            "registration": registration.in_words(grid.file, thresholds_sha256(grid.file)),
         },
     )
     return table

@@ -25,7 +25,6 @@ from echochamber.report.overview import outcome, summary
 from echochamber.report.report_tables import settings
 from echochamber.rl.audit import LIMIT
 from echochamber.rl.mismatch import LIMITS
-from echochamber.settings import CLAIMS
 
 VERDICTS = ("holds", "fails", "inconclusive", "not in this grid")
 
@@ -146,11 +145,11 @@ def _claims(grid: Grid, claims: pd.DataFrame) -> dict[str, Any]:
     return {
         "claims": study_sections.grouped(claims),
         "counts": {verdict: int((named["verdict"] == verdict).sum()) for verdict in VERDICTS},
-        "claims_in_all": len(CLAIMS),
+        "claims_in_all": named["claim"].nunique(),
         "rows_in_all": len(named),
         "rules": thresholds(),
-        "thresholds_sha256": thresholds_sha256(),
-        "registered": registration.in_words(grid.file, thresholds_sha256()),
+        "thresholds_sha256": thresholds_sha256(grid.file),
+        "registered": registration.in_words(grid.file, thresholds_sha256(grid.file)),
     }
 
 

@@ -7,11 +7,14 @@ from typing import Any
 
 from echochamber.schema import Name, Settings
 
+PACKS = ("B1", "B2")
+"""Claims of other papers, with grids of their own in config/packs: in claims.csv only where a study lists them."""
 CLAIMS = (
     *("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14", "T1"),
     *("S1", "S2", "S3", "S4"),
+    *PACKS,
 )
-"""C and T: the paper's. S: this project's own, on what decides the winner."""
+"""C and T: the paper's. S: this project's own, on what decides the winner. B: beyond the base model (2504.13837)."""
 
 
 class Primary(Settings):
@@ -26,6 +29,11 @@ class Primary(Settings):
     algorithm: Name | None = None
     prompts: Name | None = None
     benchmark: Name | None = None
+
+
+def asks_packs(file: Any) -> bool:
+    """Whether a study of this grid file is asked a claim of a pack."""
+    return any(claim in PACKS for study in file.studies.values() for claim in study.claims)
 
 
 AXES = {

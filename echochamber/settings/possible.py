@@ -175,6 +175,8 @@ CLAIMS: dict[str, tuple[Need, ...]] = {
     "S1": (_OWN, _GRADIENT, _mixtures(4)),
     "S2": (_OWN, _GRADIENT, _mixtures(4)),
     "S3": (_OWN, _GRADIENT),
+    "B1": (_OWN, _GRADIENT),
+    "B2": (_OWN, _GRADIENT),
     "S4": (_OWN, (_differ_in_reward, "two algorithms that differ in the rule of their reward alone")),
 }
 

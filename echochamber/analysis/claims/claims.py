@@ -20,7 +20,7 @@ from echochamber.analysis.claims.thresholds import thresholds
 from echochamber.analysis.claims.verdicts import EXPLORATORY, NOT_HERE, Judged, Part
 from echochamber.analysis.studies import StudyView
 from echochamber.grid.expansion import Grid
-from echochamber.settings.claims import AXES
+from echochamber.settings.claims import AXES, PACKS
 from echochamber.stats.columns import Column, Table
 
 COLUMNS = Table(
@@ -75,7 +75,7 @@ def evaluate(grid: Grid, tables: Tables) -> pd.DataFrame:
 
 
 def evaluate_by_study(grid: Grid, tables_of: Callable[[str], Tables]) -> pd.DataFrame:
-    """claims.csv of a grid: at least one row for each of `settings.CLAIMS`.
+    """claims.csv of a grid: at least one row for each of `settings.CLAIMS`, of packs only for those that a study lists.
 
     Args:
         tables_of: study -> its tables, asked once for each study that lists claims, and not kept.
@@ -125,6 +125,8 @@ def judged(grid: Grid, tables_of: Callable[[str], Tables]) -> list[Row]:
                 ]
     rows = []
     for name, findings in measured.items():
+        if not findings and name in PACKS:
+            continue
         findings = findings or [("", _nothing("no study of this grid lists it"))]
         primary = _primary(grid, name, findings)
         rows += [

@@ -1,4 +1,4 @@
-"""thresholds.yaml: what decides a claim, and the hash that shows a change of it."""
+"""thresholds.yaml and packs.yaml: what decides a claim, and the hash that shows a change of it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,29 @@ from pathlib import Path
 
 import yaml
 
+from echochamber.settings import GridFile
+from echochamber.settings.claims import asks_packs
+
 THRESHOLDS = Path(__file__).with_name("thresholds.yaml")
+OF_PACKS = Path(__file__).with_name("packs.yaml")
+"""In a file of its own: a pack that is added changes nothing that a study has registered."""
 
 
 @cache
 def thresholds() -> dict:
-    """thresholds.yaml."""
-    return yaml.safe_load(THRESHOLDS.read_text(encoding="utf-8"))
+    """Those of all claims, and what all share."""
+    return {name: rule for path in (THRESHOLDS, OF_PACKS) for name, rule in _read(path).items()}
 
 
-def thresholds_sha256() -> str:
-    """What tells that the thresholds are those fixed before the runs."""
-    return hashlib.sha256(THRESHOLDS.read_bytes()).hexdigest()
+def files(grid: GridFile) -> list[Path]:
+    """Where the thresholds of a grid's claims stand."""
+    return [THRESHOLDS, *([OF_PACKS] if asks_packs(grid) else [])]
+
+
+def thresholds_sha256(grid: GridFile) -> str:
+    """What tells that a grid's thresholds are those fixed before its runs."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files(grid))).hexdigest()
+
+
+def _read(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -63,4 +63,4 @@ def test_the_registered_study_is_as_registered():
     root = Path(__file__).parents[3]
     file = parsing.load(root / "config/study.yaml").file
     here = file.model_copy(update={"registered": str(root / file.registered)})
-    assert "are as registered" in registration.in_words(here, thresholds_sha256())
+    assert "are as registered" in registration.in_words(here, thresholds_sha256(file))

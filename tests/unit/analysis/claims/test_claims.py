@@ -13,7 +13,7 @@ from claim_worlds import CASES, CELLS, COIN, EDGES, FOUR, LADDER, TRANSFER, chan
 from simulated_claims import EIGHT, RULES, RUNS, SIX, Truth, simulate, truth
 
 from echochamber.analysis.claims import claims
-from echochamber.analysis.claims.thresholds import THRESHOLDS, thresholds_sha256
+from echochamber.analysis.claims.thresholds import OF_PACKS, THRESHOLDS, thresholds_sha256
 from echochamber.grid.ids import Run
 from echochamber.settings import CLAIMS
 
@@ -260,7 +260,10 @@ def test_s1_and_s2_over_cells_that_set_share_and_accuracy_apart():
 
 
 def test_thresholds_are_those_of_the_paper_notes_and_hashed():
-    assert thresholds_sha256() == hashlib.sha256(THRESHOLDS.read_bytes()).hexdigest()
+    of_paper, of_pack = (fabricated.grid(Path("results"), one=RUNS | {"claims": ["C1", more]}) for more in ("C2", "B1"))
+    both = THRESHOLDS.read_bytes() + OF_PACKS.read_bytes()
+    assert thresholds_sha256(of_paper.file) == hashlib.sha256(THRESHOLDS.read_bytes()).hexdigest()
+    assert thresholds_sha256(of_pack.file) == hashlib.sha256(both).hexdigest()
     assert RULES["C1"] == {"rise": 0.3, "reach": 0.9, "share_of_gain": 0.5}
     assert (RULES["winner_replicates"], RULES["C5"]["ratio"]) == (6, 8)
     assert (RULES["C10"]["accuracy_difference"], RULES["C12"]["accuracy_change"]) == (-0.05, 0.03)
