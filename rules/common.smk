@@ -18,7 +18,7 @@ from echochamber.errors import UserError
 from echochamber.jobs import brief, console, gpus, lock
 from echochamber.grid import parsing, said
 from echochamber.settings import NAME
-from echochamber.settings.claims import asks_packs
+from echochamber.settings.claims import pack_thresholds
 
 GRID_FILES = [Path(name) for name in workflow.configfiles]
 """As the user named them: for errors."""

@@ -29,7 +29,7 @@ rule tables:
 
 THRESHOLDS = [
     Path(workflow.basedir) / "echochamber/analysis/claims" / name
-    for name in ("thresholds.yaml", *(["packs.yaml"] if asks_packs(GRID.file) else []))
+    for name in ("thresholds.yaml", *pack_thresholds(GRID.file))
 ]
 
 

@@ -15,6 +15,8 @@ RENAMED_REWARDS = {
     for name in ("correct", "strict")
 }
 """The rule of earlier versions took the box, and the code where no box could be read."""
+CONTROLS = ("random", "boxed", "majority-vote", "wrong-label")
+"""Rewards that do not ask whether an answer is right, beside `format:F`."""
 
 
 class KL(Settings):
@@ -69,7 +71,7 @@ class PostTraining(Settings):
     gradient_clip: PositiveFloat = 1.0
     reward: str = DEFAULT_RULE
     """1 for a right answer by a rule, `executed`, `written` or `authors` (docs/verifier.md), or a control: `random`,
-    `format:F` (format F earns 1, right or not)."""
+    `format:F` (format F earns 1, right or not), `boxed`, `majority-vote`, `wrong-label` (docs/rewards.md)."""
     truncated: Truncated = "wrong"
     """What a completion without an end token earns by `executed` and `written`: nothing, or what its text earns.
     `authors` judges it as the released code does, like any other."""
@@ -86,7 +88,7 @@ class PostTraining(Settings):
     @field_validator("reward")
     @classmethod
     def _known_reward(cls, value: str) -> str:
-        allowed = (*RULES, "random", *(f"format:{name}" for name in FORMATS))
+        allowed = (*RULES, *CONTROLS, *(f"format:{name}" for name in FORMATS))
         if value in RENAMED_REWARDS:
             raise ValueError(f"found {value!r}, allowed: {RENAMED_REWARDS[value]}; all: {', '.join(allowed)}")
         if value not in allowed:

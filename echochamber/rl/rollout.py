@@ -18,6 +18,7 @@ from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncate
 from echochamber.formats.classification import classify
 from echochamber.models.forward import LanguageModel
 from echochamber.rl import audit
+from echochamber.rl.rewards import Judged, earned
 from echochamber.sampling.draw import random_stream
 from echochamber.sampling.generate import generate
 from echochamber.sampling.prompts import decode, end_and_padding
@@ -106,9 +107,10 @@ def collect(
     generated = time.perf_counter()
     texts = decode(tokenizer, drawn)
     rule = next((rule for rule in RULES if rule == reward), DEFAULT_RULE)
+    golds = [question.answer for question in questions for _ in range(samples)]
     verdicts = verify_batch(
         texts,
-        [question.answer for question in questions for _ in range(samples)],
+        golds,
         scorer=rule,
         finished=drawn.finished,
         truncated=truncated,
@@ -116,7 +118,18 @@ def collect(
     )
     if rule == "authors":  # whose labels are those of the released code: shares and accuracies are of our formats
         verdicts = [replace(v, format=classify(text)) for v, text in zip(verdicts, texts, strict=True)]
-    scores = _finite(rewards(verdicts, reward, random_stream(seed, "reward", step)), step).view(len(prompts), samples)
+    judged = Judged(
+        questions=[question.question for question in questions for _ in range(samples)],
+        golds=golds,
+        texts=texts,
+        finished=drawn.finished,
+        verdicts=verdicts,
+        samples=samples,
+        generator=random_stream(seed, "reward", step),
+        truncated=truncated,
+        stop=stop,
+    )
+    scores = _finite(earned(reward, judged), step).view(len(prompts), samples)
     graphs = [question.graph for question in questions for _ in range(samples)]
     right_steps = audit.by_right_steps(texts, verdicts, graphs, reward)
     return Rollout(
@@ -154,16 +167,6 @@ def select(rollout: Rollout, groups: Sequence[int]) -> Rollout:
         name: [values[row] for row in rows] for name in OF_COMPLETIONS if (values := getattr(rollout, name))
     }
     return replace(rollout, scores=rollout.scores[list(groups)], **lists)
-
-
-def rewards(verdicts: list[Verdict], reward: str, generator: torch.Generator) -> Tensor:
-    """0 or 1 for each completion: right by a rule, or a control: `random` (a fair coin), `format:F` (right or not)."""
-    if reward == "random":
-        return (torch.rand(len(verdicts), generator=generator) < 0.5).float()
-    if reward in RULES:
-        return torch.tensor([float(verdict.correct) for verdict in verdicts])
-    wanted = reward.removeprefix("format:")
-    return torch.tensor([float(verdict.format == wanted) for verdict in verdicts])
 
 
 def _finite(scores: Tensor, step: int | str) -> Tensor:

@@ -7,14 +7,17 @@ from typing import Any
 
 from echochamber.schema import Name, Settings
 
-PACKS = ("B1", "B2")
+BY_THRESHOLDS = {"packs.yaml": ("B1", "B2"), "spurious-rewards.yaml": ("R1", "R2", "R3", "R4")}
+"""File of thresholds, in analysis/claims -> the claims of a pack that it decides."""
+PACKS = tuple(claim for claims in BY_THRESHOLDS.values() for claim in claims)
 """Claims of other papers, with grids of their own in config/packs: in claims.csv only where a study lists them."""
 CLAIMS = (
     *("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C13", "C14", "T1"),
     *("S1", "S2", "S3", "S4"),
     *PACKS,
 )
-"""C and T: the paper's. S: this project's own, on what decides the winner. B: beyond the base model (2504.13837)."""
+"""C and T: the paper's. S: this project's own, on what decides the winner. B: beyond the base model (2504.13837). R:
+spurious rewards (2506.10947)."""
 
 
 class Primary(Settings):
@@ -31,9 +34,10 @@ class Primary(Settings):
     benchmark: Name | None = None
 
 
-def asks_packs(file: Any) -> bool:
-    """Whether a study of this grid file is asked a claim of a pack."""
-    return any(claim in PACKS for study in file.studies.values() for claim in study.claims)
+def pack_thresholds(file: Any) -> list[str]:
+    """The files of thresholds of the packs whose claims a study of this grid file is asked."""
+    asked = {claim for study in file.studies.values() for claim in study.claims}
+    return [name for name, claims in BY_THRESHOLDS.items() if asked & set(claims)]
 
 
 AXES = {

@@ -177,6 +177,7 @@ CLAIMS: dict[str, tuple[Need, ...]] = {
     "S3": (_OWN, _GRADIENT),
     "B1": (_OWN, _GRADIENT),
     "B2": (_OWN, _GRADIENT),
+    **dict.fromkeys(("R1", "R2", "R3", "R4"), (_OWN, _GRADIENT)),
     "S4": (_OWN, (_differ_in_reward, "two algorithms that differ in the rule of their reward alone")),
 }
 

@@ -1,4 +1,4 @@
-"""thresholds.yaml and packs.yaml: what decides a claim, and the hash that shows a change of it."""
+"""thresholds.yaml and those of packs: what decides a claim, and the hash that shows a change of it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 import yaml
 
 from echochamber.settings import GridFile
-from echochamber.settings.claims import asks_packs
+from echochamber.settings.claims import BY_THRESHOLDS, pack_thresholds
 
 THRESHOLDS = Path(__file__).with_name("thresholds.yaml")
-OF_PACKS = Path(__file__).with_name("packs.yaml")
-"""In a file of its own: a pack that is added changes nothing that a study has registered."""
+OF_PACKS = tuple(THRESHOLDS.with_name(name) for name in BY_THRESHOLDS)
+"""In files of their own: a pack that is added changes nothing that a study or another pack has registered."""
 
 
 @cache
 def thresholds() -> dict:
     """Those of all claims, and what all share."""
-    return {name: rule for path in (THRESHOLDS, OF_PACKS) for name, rule in _read(path).items()}
+    return {name: rule for path in (THRESHOLDS, *OF_PACKS) for name, rule in _read(path).items()}
 
 
 def files(grid: GridFile) -> list[Path]:
     """Where the thresholds of a grid's claims stand."""
-    return [THRESHOLDS, *([OF_PACKS] if asks_packs(grid) else [])]
+    return [THRESHOLDS, *map(THRESHOLDS.with_name, pack_thresholds(grid))]
 
 
 def thresholds_sha256(grid: GridFile) -> str:

@@ -42,7 +42,7 @@ from echochamber.figures import style
 from echochamber.formats import FORMATS
 from echochamber.formats.classification import classify
 from echochamber.rl.columns import METRICS
-from echochamber.rl.rollout import Verdict, rewards
+from echochamber.rl.rewards import Judged, Verdict, earned
 from echochamber.settings import SyntheticSource, PolicyGradient
 from echochamber.algorithms import algorithm
 from echochamber.verify import verify_batch
@@ -69,7 +69,7 @@ assert trace(thought, "think")
 assert {"share_think", "accuracy_think"} <= set(METRICS)
 assert style.FORMAT_COLOURS["think"] == "#56B4E9" and len(set(style.FORMAT_COLOURS.values())) == 6
 assert algorithm(kind="grpo", reward="format:think").reward == "format:think"
-assert rewards(verdicts, "format:think", None).tolist() == [1.0, 1.0, 1.0]
+assert earned("format:think", Judged([], [], [], [], verdicts, 3, None)).tolist() == [1.0, 1.0, 1.0]
 """
 
 

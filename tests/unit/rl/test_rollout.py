@@ -10,6 +10,7 @@ from echochamber.data.tokenizer import train_bpe
 from echochamber.formats import FORMATS
 from echochamber.models.encoding import encode
 from echochamber.rl import rollout
+from echochamber.rl.rewards import Judged, earned
 from echochamber.rl.step import Trainer
 from echochamber.sampling.draw import random_stream
 from echochamber.sampling.prompts import encode_questions
@@ -71,16 +72,14 @@ def test_prompts_have_the_tokens_that_they_have_in_a_document():
 def test_controls():
     verdicts = verify_letters(["dxa", "d", "aa", "a", "", "b"] * 500, [""] * 3000)
 
-    def generator():
-        return random_stream(0, "reward", 1)
+    def pay(reward, step=1):
+        return earned(reward, Judged([], [], [], [], verdicts, 1, random_stream(0, "reward", step)))
 
-    correct = rollout.rewards(verdicts, "executed", generator())
-    assert correct.tolist() == [float(verdict.correct) for verdict in verdicts]
+    assert pay("executed").tolist() == [float(verdict.correct) for verdict in verdicts]
     for name in FORMATS:
-        found = rollout.rewards(verdicts, f"format:{name}", generator())
-        assert found.tolist() == [float(verdict.format == name) for verdict in verdicts]
-    coin = rollout.rewards(verdicts, "random", generator())
+        assert pay(f"format:{name}").tolist() == [float(verdict.format == name) for verdict in verdicts]
+    coin = pay("random")
     assert set(coin.tolist()) == {0.0, 1.0}
     assert abs(coin.mean() - 0.5) < 4 * 0.5 / math.sqrt(3000)
-    assert torch.equal(coin, rollout.rewards(verdicts, "random", generator()))
-    assert not torch.equal(coin, rollout.rewards(verdicts, "random", random_stream(0, "reward", 2)))
+    assert torch.equal(coin, pay("random"))
+    assert not torch.equal(coin, pay("random", step=2))

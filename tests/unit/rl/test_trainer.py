@@ -219,14 +219,14 @@ def test_a_diverged_kl_stops_the_run_and_its_policy_is_not_called_good(monkeypat
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_a_reward_that_is_not_finite_ends_in_one_line(wrong, monkeypatch):
-    sound, state = rollout.rewards, MemoryState()
+    sound, state = rollout.earned, MemoryState()
 
     def broken(*args):
         scores = sound(*args)
         scores[3] = wrong
         return scores
 
-    monkeypatch.setattr(rollout, "rewards", broken)
+    monkeypatch.setattr(rollout, "earned", broken)
     with pytest.raises(UserError, match=r"^step 1: found 1 of 24 rewards that are not finite, allowed: numbers$"):
         run(state=state)
     assert state.saved is None
