@@ -18,6 +18,7 @@ include: "rules/pretrain.smk"
 include: "rules/posttrain.smk"
 include: "rules/evaluate.smk"
 include: "rules/judge.smk"
+include: "rules/behaviours.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
@@ -27,5 +28,6 @@ rule all:
     default_target: True
     input:
         rules.tables.input,
+        rules.behaviours.input,
         rules.figures.input,
         rules.report.input,

@@ -21,6 +21,7 @@ rule figures:
 rule figure:
     input:
         rules.join_study.output,
+        behaviours=figure_behaviours,
     output:
         pdf=RESULTS / "figures/{study}-{figure}.pdf",
         png=report(RESULTS / "figures/{study}-{figure}.png", category=study_title, labels={"figure": "{figure}"}),

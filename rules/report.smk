@@ -19,6 +19,7 @@ rule write_report:
     input:
         rules.make_tables.output,
         rules.claims.output,
+        rules.behaviours.input,
         JUDGED,
         expand(RESULTS / "figures/{figure}.png", figure=FIGURES),
         [GRID.paths.samples(*evaluation) for evaluation in GRID.evaluations],

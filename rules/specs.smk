@@ -3,6 +3,7 @@
 from echochamber.data.inputs import vouched
 from echochamber.grid.expansion import Grid
 from echochamber.jobs.inputs import Contents
+from echochamber.settings import OF_BEHAVIOURS
 
 CONTENTS = Contents()
 
@@ -115,6 +116,34 @@ def measure_input(wildcards):
     spec = GRID.measure_spec(GRID.evaluations[wildcards.id, wildcards.benchmark], wildcards.benchmark)
     of_run = {"base": spec.base, "log": spec.log, "questions": spec.questions} if spec.base else {}
     return {"samples": spec.samples} | of_run
+
+
+def label_spec(wildcards):
+    return as_params(GRID.label_spec(GRID.evaluations[wildcards.id, wildcards.benchmark], wildcards.benchmark))
+
+
+def label_input(wildcards):
+    spec = GRID.label_spec(GRID.evaluations[wildcards.id, wildcards.benchmark], wildcards.benchmark)
+    of_run = {"base": spec.base, "base_labels": spec.base_labels, "log": spec.log} if spec.base else {}
+    return {"samples": spec.samples} | of_run
+
+
+def behaviours_spec(wildcards):
+    return as_params(GRID.behaviours_spec(wildcards.study))
+
+
+def behaviours_input(wildcards):
+    grid = Grid.of(GRID.study_spec(wildcards.study))
+    return {
+        "measures": [grid.paths.label_measures(id, benchmark) for id, benchmark in grid.evaluations],
+        "outcomes": grid.paths.study(wildcards.study) / "outcomes.parquet",
+    }
+
+
+def figure_behaviours(wildcards):
+    if wildcards.figure not in OF_BEHAVIOURS:
+        return []
+    return [GRID.paths.behaviours(wildcards.study) / f"{table}.csv" for table in behaviour_tables.TABLES]
 
 
 def joined(grid):

@@ -112,6 +112,7 @@ rule make_tables:
 rule forecast:
     input:
         RESULTS / "forecast.csv",
+        BEHAVIOUR_FORECAST,
 
 
 rule make_forecast:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from echochamber.analysis.behaviours import tables as behaviours
 from echochamber.analysis.claims.claims import COLUMNS as CLAIMS
 from echochamber.analysis.tables.forecasts import FORECAST
 from echochamber.analysis.tables.judged import JUDGED
@@ -20,7 +21,8 @@ from echochamber.stats.columns import Table
 ROOMS: dict[str, tuple[Table, ...]] = {
     "Of each job": (SAMPLES, rl.METRICS, rl.TIMINGS, pretraining.METRICS, pretraining.TIMINGS),
     "`tables/`, and `studies/<study>/` of one study": (*TABLES.values(), JUDGED),
-    "Of the whole grid": (CLAIMS, FORECAST, CONTAMINATION, PLAN, MIXTURES, STATUS),
+    "`behaviours/<study>/`, of a grid with behaviours": tuple(behaviours.TABLES.values()),
+    "Of the whole grid": (CLAIMS, FORECAST, behaviours.FORECAST, CONTAMINATION, PLAN, MIXTURES, STATUS),
 }
 """Heading -> tables."""
 

@@ -41,10 +41,10 @@ class Start:
     """Mean length of the completions in each format, NaN where there are none: (formats,)."""
 
     @classmethod
-    def of(cls, answers: Answers) -> Start:
-        """Of sampled answers."""
-        written, right = stationary.in_halves(answers.format, answers.correct, len(FORMATS))
-        tokens = [answers.tokens[answers.format == i] for i in range(len(FORMATS))]
+    def of(cls, answers: Answers, formats: int = len(FORMATS)) -> Start:
+        """Of sampled answers. formats: how many there are."""
+        written, right = stationary.in_halves(answers.format, answers.correct, formats)
+        tokens = [answers.tokens[answers.format == i] for i in range(formats)]
         means = [each.mean() if each.size else np.nan for each in tokens]
         return cls(answers.format.shape[1], written, right, np.array(means))
 

@@ -74,6 +74,8 @@ class StudyView:
         errors, process = (tables.get(name, none) for name in ("errors", "process"))
         self.errors = errors[errors["id"].isin(ids) & errors["question_set"].isin(self.study.benchmarks)]
         self.process = process[process["id"].isin(ids) & process["question_set"].isin(self.study.benchmarks)]
+        of_behaviours = {key: rows for key, rows in tables.items() if key.startswith("behaviour_")}
+        self.behaviours = {key: rows[rows["id"].isin(ids)] for key, rows in of_behaviours.items()}
         gains = tables["gains"]
         gains = gains[(gains["scorer"] == DEFAULT_RULE) & gains["question_set"].isin(self.study.benchmarks)]
         self.gains = gains[gains["id"].isin(ids)]

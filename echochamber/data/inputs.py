@@ -5,9 +5,11 @@ What is streamed from the hub or from a mirror is not here: there the spec's `re
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import TypeVar
 
+from echochamber.behaviours import tests
 from echochamber.corpora import locations
 from echochamber.corpora.locations import Location
 from echochamber.grid import specs
@@ -50,6 +52,10 @@ def read_by(spec: Spec) -> Groups:
             return _model(weights)
         case specs.EvaluateSpec(weights=ImportedWeights() as weights):
             return _model(weights)
+        case specs.LabelSpec():
+            functions = {name for each in spec.behaviours.values() for name in each.functions().values()}
+            sources = sorted({source.as_posix() for name in functions if (source := tests.source(name))})
+            return [[glob.escape(source)] for source in sources]
     return []
 
 

@@ -14,6 +14,7 @@ from echochamber.grid.jobs import Jobs
 from echochamber.grid.stages import VERSIONS
 from echochamber.models.weights import Checkpoints, ImportedWeights, Step, Weights
 from echochamber.settings import (
+    OF_BEHAVIOURS,
     Benchmark,
     GridFile,
     ImportedModel,
@@ -200,6 +201,16 @@ class Grid(Jobs):
             own=run is not None and self.file.prompts[run.prompts].questions == questions,
         )
 
+    def label_spec(self, job: Model | Run, benchmark: str) -> specs.LabelSpec:
+        run = job if isinstance(job, Run) else None
+        measured = self.measure_spec(job, benchmark).model_dump() | {"version": VERSIONS["label"]}
+        return specs.LabelSpec(
+            **measured,
+            behaviours=self.file.behaviours,
+            base_labels=str(self.paths.labels(run.model.id, benchmark)) if run else "",
+            algorithm=parts.unplaced(self.file.algorithms[run.algorithm]) if run else None,
+        )
+
     def study_spec(self, study: str) -> specs.StudySpec:
         return specs.StudySpec(
             version=VERSIONS["tables"],
@@ -208,10 +219,18 @@ class Grid(Jobs):
             study=study,
         )
 
+    def behaviours_spec(self, study: str) -> specs.StudySpec:
+        return specs.StudySpec(
+            version=VERSIONS["behaviours"],
+            grid=parts.part(self.file, "behaviours", study),
+            results=str(self.paths.root.parent),
+            study=study,
+        )
+
     def figure_spec(self, study: str, figure: str) -> specs.FigureSpec:
         return specs.FigureSpec(
             version=VERSIONS["figure"],
-            grid=parts.part(self.file, "figure", study),
+            grid=parts.part(self.file, "behaviours" if figure in OF_BEHAVIOURS else "figure", study),
             results=str(self.paths.root.parent),
             study=study,
             figure=figure,

@@ -131,6 +131,18 @@ class Paths:
         """What one evaluation adds to the tables."""
         return self.root / "measures" / id / f"{benchmark}.parquet"
 
+    def labels(self, id: str, benchmark: str) -> Path:
+        """The labels of the completions of one evaluation by the grid's behaviours."""
+        return self.root / "labels" / id / benchmark / "labels.parquet"
+
+    def label_measures(self, id: str, benchmark: str) -> Path:
+        """What they add to the tables of behaviours."""
+        return self.labels(id, benchmark).with_name("measures.parquet")
+
+    def behaviours(self, study: str) -> Path:
+        """The tables of behaviours of one study."""
+        return self.root / "behaviours" / study
+
     def study(self, study: str) -> Path:
         """The tables of one study."""
         return self.root / "studies" / study

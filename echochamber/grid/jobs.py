@@ -140,6 +140,11 @@ class Jobs:
         """The question files of all benchmarks: what documents are not to give away."""
         return [self.paths.questions(name, split) for name, split in self.question_files if split == "test"]
 
+    def behaviours(self, study: str) -> list[str]:
+        """The behaviours that a study shows."""
+        shown = self.file.studies[study].behaviours
+        return list(self.file.behaviours if shown is None else shown)
+
     @cached_property
     def figures(self) -> list[tuple[str, str]]:
         """(study, kind of figure)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from echochamber.behaviours import tests
 from echochamber.errors import shortened
 from echochamber.grid.expansion import Grid
 from echochamber.printable import printable
@@ -33,10 +34,21 @@ def load(path: Path, results: Path = Path("results")) -> Grid:
 def parse(config: dict[str, Any], where: str, results: Path = Path("results")) -> Grid:
     """A grid from the content of a grid file; `where` is the name that errors give it."""
     try:
-        return Grid(GridFile.model_validate(config), results)
+        file = GridFile.model_validate(config)
     except ValidationError as error:
         lines = [_line(where, config, detail) for detail in error.errors(include_url=False)]
         raise GridError("\n".join(dict.fromkeys(map(_one_line, lines)))) from None
+    if lines := list(_missing_functions(file)):
+        raise GridError("\n".join(_one_line(f"{where}: {line}") for line in lines))
+    return Grid(file, results)
+
+
+def _missing_functions(file: GridFile) -> Iterator[str]:
+    """A line for each function of the user that is nowhere; none of them is run."""
+    for name, behaviour in file.behaviours.items():
+        for key, function in behaviour.functions().items():
+            if wrong := tests.missing(function):
+                yield f"behaviours.{name}.{key}: {wrong}"
 
 
 def read(path: Path) -> dict[str, Any]:

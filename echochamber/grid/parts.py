@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from echochamber.schema import Settings
-from echochamber.settings import GridFile, Hardware
+from echochamber.settings import OF_BEHAVIOURS as FIGURES_OF_BEHAVIOURS
+from echochamber.settings import GridFile, Hardware, Study
 
 Placed = TypeVar("Placed", bound=Settings)
 
@@ -16,12 +17,15 @@ WHOLE = ("plan", "status", "download", "show_prompt")
 """Stages that read the grid file as it is."""
 
 OF_STUDY = {
-    "report": ("title", "figures", "claims"),
+    "report": ("title", "behaviours", "figures", "claims"),
+    "behaviours": ("behaviours",),
     "claims": ("figures", "claims"),  # a verdict names the figure that shows it
 }
 """What a stage reads of a study beside its axes and benchmarks."""
 
-PRESENTATION = {"title": "", "figures": (), "claims": ()}
+PRESENTATION = {"title": "", "behaviours": None, "figures": (), "claims": ()}
+OF_BEHAVIOURS = ("behaviours", "report")
+"""Stages that read the grid's behaviours."""
 
 
 def unplaced(settings: Placed) -> Placed:
@@ -40,7 +44,7 @@ def part(file: GridFile, stage: str, study: str | None = None) -> GridFile:
         return file
     kept = {name: value for name, value in PRESENTATION.items() if name not in OF_STUDY.get(stage, ())}
     studies = {
-        name: settings.model_copy(update=kept)
+        name: settings.model_copy(update=kept | _figures(settings, stage, kept))
         for name, settings in file.studies.items()
         if study is None or name == study
     }
@@ -52,11 +56,22 @@ def part(file: GridFile, stage: str, study: str | None = None) -> GridFile:
     }
     if stage not in ("claims", "report"):
         change |= {"primary": {}, "registered": None}
+    if stage not in OF_BEHAVIOURS:
+        change["behaviours"] = {}
+    elif study is not None and (shown := file.studies[study].behaviours) is not None:
+        change["behaviours"] = {name: file.behaviours[name] for name in shown}
     if stage not in ("judge", "report"):
         change["judge"] = None
     if stage != "report":
         change |= _named(file, studies)
     return file.model_copy(update=change)
+
+
+def _figures(study: Study, stage: str, kept: dict[str, Any]) -> dict[str, Any]:
+    """A stage that reads no behaviours has no figures of them."""
+    if stage in OF_BEHAVIOURS or "figures" in kept:
+        return {}
+    return {"figures": tuple(figure for figure in study.figures if figure not in FIGURES_OF_BEHAVIOURS)}
 
 
 def _named(file: GridFile, studies: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from echochamber.jobs.spec import Part, Spec
 from echochamber.models.weights import Weights
 from echochamber.settings import (
     Algorithm,
+    Behaviour,
     Benchmark,
     GridFile,
     Pretraining,
@@ -159,6 +160,16 @@ class MeasureSpec(Spec):
     """metrics.csv of a run."""
     own: bool = False
     """Whether the questions are the held-out ones of the set that the run trains on."""
+
+
+class LabelSpec(MeasureSpec):
+    """The labels of one evaluation's completions by behaviours, and what they add to the tables of behaviours."""
+
+    behaviours: dict[str, Behaviour]
+    base_labels: str = ""
+    """Labels of a run's base model."""
+    algorithm: Algorithm | None = None
+    """Of a run."""
 
 
 class GridSpec(Spec):

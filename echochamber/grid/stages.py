@@ -14,6 +14,8 @@ VERSIONS = {
     "posttrain": 6,  # echochamber/rl, echochamber/sampling/generate.py, echochamber/verify
     "evaluate": 3,  # echochamber/evaluation/evaluate.py, echochamber/sampling/generate.py, echochamber/verify
     "measure": 1,  # echochamber/analysis/tables/measure.py, echochamber/stats/metrics.py
+    "label": 1,  # echochamber/behaviours, echochamber/analysis/behaviours/measure.py
+    "behaviours": 1,  # echochamber/analysis/behaviours/join.py
     "tables": 5,  # echochamber/analysis/tables/join.py, echochamber/analysis/theory
     "judge": 2,  # echochamber/evaluation/judge.py, echochamber/analysis/tables/judged.py
     "forecast": 2,  # echochamber/analysis/tables/forecasts.py
@@ -37,6 +39,8 @@ SCRIPTS = {
     "posttrain": ("posttrain",),
     "evaluate": ("evaluate_checkpoints",),
     "measure": ("measure_evaluation",),
+    "label": ("label_evaluation",),
+    "behaviours": ("join_behaviours", "forecast_behaviours"),
     "tables": ("join_study", "make_tables"),
     "judge": ("judge_errors",),
     "forecast": ("make_forecast",),

@@ -15,7 +15,9 @@ import pandas as pd
 from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, SERIES
 from echochamber.report.looks import LINES
 
-PICTURES = frozenset({"trajectories", "styles", "bases", "benchmarks", "stationary", "map", "forecast"})
+PICTURES = frozenset(
+    {"trajectories", "styles", "bases", "benchmarks", "stationary", "map", "forecast", "behaviours", "amplified"}
+)
 """Kinds of figures that stay pictures in the page."""
 MOST_POINTS = 120
 """Of a series: of more, every so-manieth is kept, the last always."""

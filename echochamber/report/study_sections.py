@@ -11,6 +11,7 @@ import pandas as pd
 from echochamber.analysis.studies import StudyView, seeds_in_words
 from echochamber.grid.expansion import Grid
 from echochamber.report.answers import Line, answer
+from echochamber.report.behaviours import behaviours
 from echochamber.report.differences import differences
 from echochamber.report.looks import segments
 from echochamber.report.numbers import SPACE, percent
@@ -37,6 +38,8 @@ FIGURES_IN_WORDS = {
     "stationary": "Shares foretold from the base model, and measured",
     "map": "Share and accuracy in the base model, and who won",
     "forecast": "Winners foretold from the base models",
+    "behaviours": "Behaviours during RL, measured and foretold, and accuracy of what shows them",
+    "amplified": "Behaviours before RL, as foretold, and after",
 }
 LINE = ("label", "condition", "winner", "share", "gain", "accuracy", "replicates", "question_set")
 Claims = list[list[dict[str, Any]]]
@@ -57,6 +60,7 @@ def section(
         "benchmarks": study.benchmarks,
         "answer": asdict(answered) | {"lines": [_line(line) for line in answered.lines]},
         "figures": _figures(grid, name),
+        "behaviours": behaviours(grid, name),
         "claims": grouped(claims[claims["study"] == name]),
         "differences": differences(grid, name),
         "troubles": troubles(whole, tables, name),

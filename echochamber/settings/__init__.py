@@ -6,9 +6,10 @@ unknown keys. Imports no torch: a grid is read and expanded in a fraction of a s
 
 from echochamber.algorithms import KL, Algorithm, ExpertIteration, PolicyGradient, Sampling
 from echochamber.schema import NAME, RandomNumbers, Settings
+from echochamber.settings.behaviours import Behaviour
 from echochamber.settings.claims import CLAIMS, Primary
 from echochamber.settings.files import SPLITS, HubQuestions, HubSource, LocalQuestions, LocalSource
-from echochamber.settings.grid_file import FIGURES, BaseSamples, Benchmark, GridFile, Prompts, Study
+from echochamber.settings.grid_file import FIGURES, OF_BEHAVIOURS, BaseSamples, Benchmark, GridFile, Prompts, Study
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
 from echochamber.settings.prompts import Chat, Examples, PromptForm
@@ -31,10 +32,12 @@ __all__ = [
     "FIGURES",
     "KL",
     "NAME",
+    "OF_BEHAVIOURS",
     "OPERATIONS",
     "SPLITS",
     "Algorithm",
     "BaseSamples",
+    "Behaviour",
     "Benchmark",
     "BpeTokenizer",
     "Chat",

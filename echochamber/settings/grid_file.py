@@ -10,6 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from echochamber.algorithms import Algorithm
 from echochamber.schema import Name, OneOf, Precision, Seed, Settings
 from echochamber.settings import checks
+from echochamber.settings.behaviours import Behaviour
 from echochamber.settings.claims import CLAIMS, Primary, unknown_primaries
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
@@ -85,8 +86,12 @@ FIGURES = (
     "stationary",
     "map",
     "forecast",
+    "behaviours",
+    "amplified",
 )
 """The modules of `echochamber.figures` that draw one."""
+OF_BEHAVIOURS = ("behaviours", "amplified")
+"""Those that show the study's behaviours."""
 
 
 LONGEST_TITLE = 300
@@ -109,6 +114,8 @@ class Study(Settings):
     prompts: tuple[Name, ...] = ()
     run_seeds: tuple[Seed, ...] = (0,)
     benchmarks: tuple[Name, ...] = Field(min_length=1)
+    behaviours: tuple[Name, ...] | None = None
+    """Those that its figures and its part of the report show; none: all of the grid."""
     figures: tuple[Annotated[str, OneOf(FIGURES)], ...] = ()
     claims: tuple[Annotated[str, OneOf(CLAIMS)], ...] = ()
     """Claims that this study can speak about."""
@@ -132,10 +139,11 @@ class Study(Settings):
             "prompts",
             "run_seeds",
             "benchmarks",
+            "behaviours",
             "figures",
             "claims",
         ):
-            values = getattr(self, key)
+            values = getattr(self, key) or ()
             if len(set(values)) != len(values):
                 raise ValueError(f"{key}: found a name twice in {list(values)}, allowed: each once")
         return self
@@ -167,6 +175,8 @@ class GridFile(Settings):
     prompts: dict[Name, Prompts] = Field(default_factory=dict)
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     base_samples: BaseSamples = BaseSamples()
+    behaviours: dict[Name, Behaviour] = Field(default_factory=dict)
+    """What completions are told apart by, beside their formats (docs/behaviours.md)."""
     judge: Judge | None = None
     """Who names the errors in wrong answers, beside the rules; none: nobody."""
     studies: dict[Name, Study] = Field(min_length=1)
@@ -208,8 +218,8 @@ class GridFile(Settings):
                 raise ValueError(
                     f"tokenizer: found nothing, allowed: a tokenizer, since studies.{name} trains models from scratch"
                 )
-            for key in ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks"):
-                check(f"studies.{name}.{key}", getattr(study, key), getattr(self, key))
+            for key in ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks", "behaviours"):
+                check(f"studies.{name}.{key}", getattr(study, key) or (), getattr(self, key))
             if study.from_step is not None and study.from_step not in self.pretraining.checkpoints:
                 raise ValueError(
                     f"studies.{name}.from_step: found {study.from_step}, "
@@ -221,7 +231,7 @@ class GridFile(Settings):
 
     def _contradictions(self) -> Iterator[str]:
         groups = ("corpora", "question_sets", "mixtures", "scales", "models", "algorithms", "prompts", "benchmarks")
-        for group in (*groups, "studies"):
+        for group in (*groups, "behaviours", "studies"):
             yield from checks.case_twins(group, getattr(self, group))
         yield from checks.plain_text("world", self.world, LONGEST_TITLE)
         yield from unknown_primaries(self.primary, self.studies, self.models)

@@ -64,6 +64,10 @@ class Held:
             groups.setdefault(but_for_kl(settings), []).append(name)
         return [ladder for group in groups.values() for ladder in ladders(group, self.policy_gradients.__getitem__)]
 
+    @property
+    def behaviours(self) -> tuple[str, ...]:
+        return tuple(self.file.behaviours) if self.study.behaviours is None else self.study.behaviours
+
     def kinds(self, *kinds: str) -> bool:
         return set(kinds) <= {dict(settings)["kind"] for settings in self.algorithms.values()}
 
@@ -101,6 +105,7 @@ _GRAPHS: Need = (
     ),
     "a benchmark on synthetic questions, which have a gold graph, that its prompts are from",
 )
+_BEHAVIOURS: Need = (lambda held: held.behaviours, "behaviours: the grid names some, and the study has not `[]`")
 
 
 def _mixtures(least: int) -> Need:
@@ -152,6 +157,8 @@ FIGURES: dict[str, tuple[Need, ...]] = {
     "stationary": (_THEORY,),
     "map": (_OWN,),
     "forecast": (_OWN, _GRADIENT, _OTHERS),
+    "behaviours": (_OWN, _BEHAVIOURS),
+    "amplified": (_OWN, _BEHAVIOURS),
 }
 WITHOUT_RUNS = ("bases",)
 """Figures of base models alone."""

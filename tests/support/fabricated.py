@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from echochamber.analysis.behaviours import measure as behaviours
+from echochamber.analysis.behaviours.tables import OF_EVALUATIONS
+from echochamber.analysis.tables import table_files
+from echochamber.evaluation import labels
 from echochamber.formats import FORMATS, RULES
 from echochamber.grid.expansion import Grid
 from echochamber.grid.ids import Model, Run
@@ -198,6 +202,16 @@ def metrics(job: Run, steps: int, seed: int) -> pd.DataFrame:
             | {"kl": penalty * 8 * (1 - np.exp(-step / 30)) + 0.05 * rng.normal(), "entropy": 0.4}
         )
     return pd.DataFrame(rows)
+
+
+def label(grid: Grid) -> None:
+    """Write the labels of a fabricated grid, base models first, and what they add to the tables of behaviours."""
+    for (id, benchmark), job in sorted(grid.evaluations.items(), key=lambda item: isinstance(item[1], Run)):
+        spec, file = grid.label_spec(job, benchmark), grid.paths.labels(id, benchmark)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        labels.write(file, labels.label(Path(spec.samples), spec.behaviours, Path(spec.base or spec.samples)))
+        measured = behaviours.measure(spec, file)
+        table_files.write_measures(grid.paths.label_measures(id, benchmark), OF_EVALUATIONS, measured)
 
 
 def fabricate(grid: Grid, questions: int = 100, steps: tuple[int, ...] = STEPS) -> None:

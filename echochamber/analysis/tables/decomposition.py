@@ -13,6 +13,8 @@ what it earned is lost by selection. (The two-fold split of Oaxaca 1973 and Blin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from echochamber.analysis.samples import Answers
@@ -44,19 +46,19 @@ def decompose(written0: np.ndarray, right0: np.ndarray, written1: np.ndarray, ri
     return np.stack([(s1 - s0) * p0, s0 * (p1 - p0), (s1 - s0) * (p1 - p0)], axis=-2) + 0.0  # no negative zeros
 
 
-def counts(answers: Answers) -> tuple[np.ndarray, np.ndarray]:
+def counts(answers: Answers, formats: int = len(FORMATS)) -> tuple[np.ndarray, np.ndarray]:
     """Completions in each format and right ones among them: two (questions, formats) arrays."""
-    within = answers.format[:, :, None] == np.arange(len(FORMATS))
+    within = answers.format[:, :, None] == np.arange(formats)
     return within.sum(1), (within & answers.correct[:, :, None]).sum(1)
 
 
-def decomposition(before: Answers, after: Answers) -> list[dict]:
+def decomposition(before: Answers, after: Answers, formats: Sequence[str] = FORMATS) -> list[dict]:
     """Rows part, format, estimate, low, high for one run.
 
     Each part for each format, its sum over formats (format None), and the total gain. Intervals: BCa over questions,
-    the same ones resampled before and after.
+    the same ones resampled before and after. formats: what `Answers.format` counts.
     """
-    sides = [*counts(before), *counts(after)]
+    sides = [*counts(before, len(formats)), *counts(after, len(formats))]
     totals = [side.sum(0) for side in sides]
     weights = resampling_weights(len(before.questions))
 
@@ -69,7 +71,7 @@ def decomposition(before: Answers, after: Answers) -> list[dict]:
     drawn = table(decompose(*(weights @ side for side in sides)))
     left_out = table(decompose(*(total - side for total, side in zip(totals, sides, strict=True))))
     low, high = bca_ends(estimate, drawn, left_out)
-    names = [(part, form) for part in PARTS for form in FORMATS] + [(part, None) for part in (*PARTS, "total")]
+    names = [(part, form) for part in PARTS for form in formats] + [(part, None) for part in (*PARTS, "total")]
     return [
         {"part": part, "format": form, "estimate": e, "low": a, "high": b}
         for (part, form), e, a, b in zip(names, estimate, low, high, strict=True)

@@ -22,6 +22,7 @@ comes on top.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -76,9 +77,9 @@ def table(grid: Grid) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FORECAST)).astype({"model_seed": "Int64"})
 
 
-def forecasts(answers: Answers) -> list[dict]:
+def forecasts(answers: Answers, formats: Sequence[str] = FORMATS) -> list[dict]:
     """Rows from `forecast` on, for the samples of one base model."""
-    written, right = (side.astype(float) for side in counts(answers))
+    written, right = (side.astype(float) for side in counts(answers, len(formats)))
     shares = written.sum(0) / written.sum()
     accuracy = np.where(shares >= WRITTEN, right.sum(0) / np.maximum(written.sum(0), 1), -1.0)
     n = answers.correct.shape[1]
@@ -93,8 +94,8 @@ def forecasts(answers: Answers) -> list[dict]:
     rows = [
         row("base", "accuracy_now", question_intervals(now[:, None])[:, 0]),
         row("base", "ceiling", question_intervals(metrics.pass_at_k(n, answers.correct.sum(1), n)[:, None])[:, 0]),
-        row("most frequent", "winner", form=FORMATS[int(shares.argmax())]),
-        row("most accurate", "winner", form=FORMATS[int(accuracy.argmax())]),
+        row("most frequent", "winner", form=formats[int(shares.argmax())]),
+        row("most accurate", "winner", form=formats[int(accuracy.argmax())]),
     ]
     first, second = sorted(int(index) for index in np.argsort(-shares, kind="stable")[:2])
     pair = FORMATS[first], FORMATS[second]
@@ -103,11 +104,11 @@ def forecasts(answers: Answers) -> list[dict]:
     for beta in (0.0, *sorted(thresholds()["T1"]["coefficients"])):
         name = "limit" if beta == 0 else "T1"
         law = partial(stationary.predicted_shares, beta=beta)
-        whole, bias = stationary.predict(answers.format, answers.correct, len(FORMATS), law)
+        whole, bias = stationary.predict(answers.format, answers.correct, len(formats), law)
         foretold = bca(whole + bias)
         best = int(foretold[0].argmax())
-        rows.append(row(name, "winner", foretold[:, best], FORMATS[best], beta))
-        rows += [row(name, "share", ends, form, beta) for form, ends in zip(FORMATS, foretold.T, strict=True)]
+        rows.append(row(name, "winner", foretold[:, best], formats[best], beta))
+        rows += [row(name, "share", ends, form, beta) for form, ends in zip(formats, foretold.T, strict=True)]
         reward = (now > 0).astype(float) if beta == 0 else _reward(now, beta)
         rows.append(row(name, "accuracy", question_intervals(reward[:, None])[:, 0], beta=beta))
         rows.append(row(name, "gain", bca((reward - now)[:, None])[:, 0], beta=beta))

@@ -53,9 +53,9 @@ def scores(greedy: Answers | None, sampled: Answers | None) -> list[dict]:
     for scorer in RULES:
         if greedy is not None:
             right = greedy.by(scorer).correct.mean(1)
-            rows += _rows(scorer, [("greedy_accuracy", None, None, right, None, True)], greedy)
+            rows += rows_of(scorer, [("greedy_accuracy", None, None, right, None, True)], greedy)
         if sampled is not None:
-            rows += _rows(scorer, list(_sampled(scorer, sampled.by(scorer))), sampled)
+            rows += rows_of(scorer, list(_sampled(scorer, sampled.by(scorer))), sampled)
     return rows
 
 
@@ -102,7 +102,8 @@ def majority_votes(answers: Answers) -> np.ndarray:
     return votes
 
 
-def _rows(scorer: str, columns: Columns, answers: Answers) -> Iterator[dict]:
+def rows_of(scorer: str, columns: Columns, answers: Answers) -> Iterator[dict]:
+    """A row a column, with its interval over questions; none where no completion counts."""
     questions, samples = answers.correct.shape
     numerator = np.stack([c[3] for c in columns], axis=1).astype(float)
     denominator = np.stack([np.ones(questions) if c[4] is None else c[4] for c in columns], axis=1)

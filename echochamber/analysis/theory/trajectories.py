@@ -123,7 +123,7 @@ def predict(cases: list[Case]) -> Iterator[tuple[str, list[dict], list[dict]]]:
             for scope in SCOPES:
                 s = case.settings
                 same = (id(case.start), kind, scope, s.kind, s.samples_per_prompt, s.kl)
-                curve, drawn = curves[same] = curves.get(same) or _curves(case, kind, scope)
+                curve, drawn = curves[same] = curves.get(same) or mean_curves(case, kind, scope)
                 if len(curves) > KEPT:
                     del curves[next(iter(curves))]
                 key = (kind, scope, case.settings.learning_rate)
@@ -221,7 +221,7 @@ def _rows(case: Case, common: dict, estimate: np.ndarray, low: np.ndarray, high:
     ]
 
 
-def _curves(case: Case, kind: Kind, scope: str) -> tuple[np.ndarray, np.ndarray]:
+def mean_curves(case: Case, kind: Kind, scope: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean shares at `TIMES`, (times, formats), and those of resampled questions, (times, resamples, formats)."""
     weights = resampling_weights(case.start.questions)[:RESAMPLES]
     field = case.field(kind, scope)

@@ -16,6 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from echochamber import figures
+from echochamber.analysis.behaviours import join
 from echochamber.analysis.studies import Condition, StudyView, kl_families, parameters, points
 from echochamber.analysis.tables import tables
 from echochamber.analysis.tables.join import TABLES
@@ -33,6 +34,7 @@ STUDIES = {
     "kl": RUNS | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo-kl0", "grpo", "grpo-kl.1"], "run_seeds": [0, 1]},
     "scales": RUNS | {"mixtures": ["tg+omi1+omi2"], "scales": ["mini", "pico"]},
     "forecast": RUNS | {"mixtures": ["tg+omi1+omi2", "tg+4xomi1", "tg+8xomi1"], "model_seeds": [0, 1, 2]},
+    "behaviours": RUNS | {"mixtures": ["tg+omi1+omi2"], "algorithms": ["grpo", "ei"], "model_seeds": [0, 1, 2]},
     "bases": {"mixtures": ["tg", "tg+4xomi1"], "model_seeds": [0, 1], "models": ["theirs"]},
 }
 MODELS = {"theirs": {"import": "someone/theirs", "mixture": "tg+4xomi1", "scale": "nano"}}
@@ -54,18 +56,24 @@ DRAWN = {
     "stationary": "kl",
     "map": "mixtures",
     "forecast": "forecast",
+    "behaviours": "behaviours",
+    "amplified": "behaviours",
 }
+BEHAVIOURS = {"code": {"preset": "code-or-prose"}, "habits": {"marks": {"boxes": r"boxed\{", "says so": "(?i)so "}}}
 
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
-    return fabricated.grid(tmp_path_factory.mktemp("results"), MODELS, **STUDIES)
+    file = fabricated.grid_file(**STUDIES) | {"models": MODELS, "behaviours": BEHAVIOURS}
+    return fabricated.of(file, tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="module")
 def made(grid):
     fabricated.fabricate(grid, questions=30, steps=(1, 16, 128))
-    return tables.build(grid)
+    fabricated.label(grid)
+    built = tables.build(grid)
+    return built | join.join(grid, built["outcomes"])
 
 
 def with_a_choice(styles):
