@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 from workflow_grid import Grid
 
-from echochamber.figures import DOTS_PER_INCH
-
 MARKS = "def is_long(completion):\n    return len(completion.split()) > {}\n"
 LONG = 12
 
@@ -52,7 +50,7 @@ def test_labels_are_those_of_the_user_s_own_code(done, grid):
     assert len(both) == len(samples) == len(labels)
     long = both["completion"].str.split().str.len() > LONG
     assert (both["habits/long"].eq("yes") == long).all()
-    assert (both["formats_x" if "formats_x" in both else "format"] == both["formats"]).all()
+    assert (both["format"] == both["formats"]).all()
     letter = both["completion"].map(lambda text: bool(re.search("^[A-Za-z]", text)))
     assert (both["opening"] == long.map({True: "wordy", False: "neither"}).where(~letter, "letter")).all()
     shares = pd.read_csv(grid.results / "behaviours/all/behaviour_shares.csv")
@@ -67,12 +65,11 @@ def test_figures_and_report_show_them(done, grid):
     for kind in ("behaviours", "amplified"):
         stem = grid.results / "figures" / f"all-{kind}"
         assert {"opening", "habits"} <= set(pd.read_csv(f"{stem}.csv")["behaviour"])
-        assert stem.with_name(f"{stem.name}.png").stat().st_size > DOTS_PER_INCH
+        assert stem.with_name(f"{stem.name}.png").exists()
     page = (grid.results / "report.html").read_text(encoding="utf-8")
     section = page.partition('aria-label="Behaviours of study all"')[2].partition("</table>")[0]
-    assert (
-        len(re.findall(r"<td class=\"keep\">(?:equation|long)</td>", section)) == 4
-    )  # the label `long` of `length` too
+    cells = re.findall(r"<td class=\"keep\">(.*?)</td>", section)
+    assert [cell for cell in cells if cell in ("equation", "long")] == ["equation", "long", "long"]  # one of `length`
     assert 'aria-label="Behaviours of study one"' not in page  # it has no runs
 
 
