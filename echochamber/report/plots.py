@@ -1,7 +1,7 @@
 """The figures as plots that answer: the numbers of a figure's CSV file, told apart into panels and series.
 
 The page draws them with uPlot; the same numbers stand in the PDF and PNG. What is drawn where follows the figure's own
-module: a kind that is missing here stays a picture.
+module.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, SERIES
 from echochamber.report.looks import LINES
 
-PICTURES = frozenset(
-    {"trajectories", "styles", "bases", "benchmarks", "stationary", "map", "forecast", "behaviours", "amplified"}
-)
+PICTURES = frozenset({"behaviours", "amplified"})
 """Kinds of figures that stay pictures in the page."""
 MOST_POINTS = 120
 """Of a series: of more, every so-manieth is kept, the last always."""
@@ -40,9 +39,9 @@ seed, x, estimate, low, high."""
 
 
 def plot(kind: str, csv: Path) -> dict[str, Any] | None:
-    """What the page draws of one figure; None for a kind that stays a picture, or a file without numbers.
+    """What the page draws of one figure; None for a kind that stays a picture, or without a file of numbers.
 
-    Returns: `x` (its `scale`: completions, log or names; label; ticks), `panels`, `key` (how each series looks).
+    Returns: `x` (its `scale`: completions, log, share or names; label; ticks), `panels`, `key` (how each series looks).
     """
     if kind not in KINDS or not csv.exists():
         return None
@@ -241,6 +240,79 @@ def _process(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
     return {"scale": "log", "label": "k", "ticks": ticks}, rows.assign(open=data["step"] == 0)
 
 
+def _trajectories(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    of_format = data["format"].notna()
+    y = pd.Series("share of questions", index=data.index).mask(of_format, METRICS["share"])
+    panel = "KL " + data["coefficient"].map("{:g}".format) + " · " + _condition(data, "algorithm")
+    series = data["format"].where(of_format, _measure(data))
+    rows = _rows(data, panel=panel, y=y, series=series, x=data["completions_sampled"])
+    return _over_completions(), rows.assign(format=data["format"].fillna(""))
+
+
+def _styles(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    kind = data["style"].replace("twin", "neutral twin")
+    y = "share of " + data["format"]
+    rows = _rows(
+        data, panel=kind + " · " + _condition(data), y=y, series=data["variant"], x=data["completions_sampled"]
+    )
+    return _over_completions(), rows.assign(format="")
+
+
+def _bases(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    x, at = _names(data["mixture"], "mixture")
+    panel = data["question_set"] + " · " + data["scale"]
+    rows = _rows(data, panel=panel, y=_measure(data), series=_with_format(data, data["origin"]), x=at)
+    return x, rows.assign(
+        format=data["format"].fillna(""), open=data["origin"] == "imported", seed=data["model_seed"].fillna("")
+    )
+
+
+def _benchmarks(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    if "published" in data:
+        axes = ["question_set", "mixture", "scale", "algorithm", "stage", "metric", "k"]
+        known = data[data["published"].notna()].drop_duplicates(axes)
+        known = known.assign(estimate=known["published"], low=np.nan, high=np.nan, metric="published")
+        data = pd.concat([data, known], ignore_index=True)
+    x, at = _names(_condition(data), "")
+    ends = data["stage"].map({"before": BASE, "after": AFTER})
+    words = {"greedy_accuracy": METRICS["greedy_accuracy"], "majority_at_k": "majority@k", "pass_at_k": "pass@k"}
+    words |= {"published": METRICS["published"]}
+    series = data["metric"].map(words) + ", " + ends
+    rows = _rows(data, panel=data["question_set"], y="share of questions", series=series, x=at)
+    return x, rows.assign(open=ends == BASE)
+
+
+def _stationary(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    x, at = _names(_condition(data), "")
+    words = {"base": BASE, "corrected": "predicted", "measured": "end of RL", "error": "theory"}
+    words |= {"error_base": "base model's shares", "error_limit": "share x accuracy"}
+    words |= {"error_neighbour": "neighbouring coefficient"}
+    of_format, said = data["format"].notna(), data["measure"].map(words)
+    y = pd.Series("root mean square error of the shares", index=data.index).mask(of_format, METRICS["share"])
+    panel = said.where(of_format, "what foretells them") + " · RL prompts"
+    rows = _rows(data, panel=panel, y=y, series=data["format"].where(of_format, said), x=at)
+    return x, rows.assign(format=data["format"].fillna(""))
+
+
+def _map(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    ticks = [[at, f"{at:g}"] for at in (0, 0.25, 0.5, 0.75, 1)]
+    panel = data["first"] + " or " + data["second"] + " · " + data["scale"] + " · " + data["algorithm"]
+    x = {"scale": "share", "label": "share of the first format among both", "ticks": ticks}
+    y = "accuracy within the first format less that within the second"
+    rows = _rows(data, panel=panel, y=y, series=data["winner"] + " won", x=data["share_of_both"], unit=False)
+    gap = data["accuracy_gap"]
+    dots = [[0, 1]] * len(data)
+    return x, rows.assign(format=data["winner"], seed="", dash=dots, estimate=gap, low=None, high=None)
+
+
+def _forecast(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    x, at = _names(data["mixture"], "mixture")
+    y = "foretold probability that " + data["first"] + " wins"
+    panel = data["forecaster"] + " · " + _condition(data, "mixture")
+    rows = _rows(data, panel=panel, y=y, series=data["winner"] + " won", x=at)
+    return x, rows.assign(format=data["winner"], estimate=data["probability_of_first"], low=None, high=None)
+
+
 KINDS: dict[str, Callable[[pd.DataFrame], tuple[dict[str, Any], Rows]]] = {
     "formats": _formats,
     "passk": _passk,
@@ -252,5 +324,12 @@ KINDS: dict[str, Callable[[pd.DataFrame], tuple[dict[str, Any], Rows]]] = {
     "transfer": _transfer,
     "errors": _errors,
     "process": _process,
+    "trajectories": _trajectories,
+    "styles": _styles,
+    "bases": _bases,
+    "benchmarks": _benchmarks,
+    "stationary": _stationary,
+    "map": _map,
+    "forecast": _forecast,
 }
 """Kind of figure -> its axis and rows."""

@@ -251,3 +251,11 @@ def fabricate(grid: Grid, questions: int = 100, steps: tuple[int, ...] = STEPS) 
             for i in range(questions)
         ]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def with_a_choice(styles: pd.DataFrame) -> pd.DataFrame:
+    """Docstrings between double quotes come up: .2 of them at first, all but a tenth in the end."""
+    quotes = styles["style"] == "quotes"
+    double = (0.2 + 0.7 * styles["step"] / 128).where(styles["variant"] == "double", 0.8 - 0.7 * styles["step"] / 128)
+    double = double.where(styles["variant"] != "none", 0.0)
+    return styles.assign(**{name: styles[name].mask(quotes, double) for name in ("estimate", "low", "high")})

@@ -28,8 +28,8 @@
     const positive = xs.filter((x) => x > 0);
     const first = positive.length ? positive[0] : 1, last = xs[xs.length - 1];
     const lines = spec.x.scale !== "names";
-    const distr = { completions: 4, log: 3, names: 1 }[spec.x.scale];
-    const range = { completions: [0, last * 1.1 || 1], log: [first / 1.25, last * 1.25], names: [-0.6, ticks.length - 0.4] }[spec.x.scale];
+    const distr = { completions: 4, log: 3, names: 1, share: 1 }[spec.x.scale];
+    const range = { completions: [0, last * 1.1 || 1], log: [first / 1.25, last * 1.25], names: [-0.6, ticks.length - 0.4], share: [-0.03, 1.03] }[spec.x.scale];
     const splits = () => {
       if (ticks.length) return ticks.map(([at]) => at);
       const inner = [];

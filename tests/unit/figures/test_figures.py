@@ -76,17 +76,9 @@ def made(grid):
     return built | join.join(grid, built["outcomes"])
 
 
-def with_a_choice(styles):
-    """Docstrings between double quotes come up: .2 of them at first, all but a tenth in the end."""
-    quotes = styles["style"] == "quotes"
-    double = (0.2 + 0.7 * styles["step"] / 128).where(styles["variant"] == "double", 0.8 - 0.7 * styles["step"] / 128)
-    double = double.where(styles["variant"] != "none", 0.0)
-    return styles.assign(**{name: styles[name].mask(quotes, double) for name in ("estimate", "low", "high")})
-
-
 @pytest.fixture(scope="module")
 def drawn(grid, made):
-    tables_of = {"styles": made | {"styles": with_a_choice(made["styles"])}}
+    tables_of = {"styles": made | {"styles": fabricated.with_a_choice(made["styles"])}}
     return {kind: figures.draw(grid, study, kind, tables_of.get(kind, made)) for kind, study in DRAWN.items()}
 
 

@@ -18,11 +18,21 @@ from echochamber.settings import FIGURES
 COMMON = {"prompts": ["synth-gsm"], "benchmarks": ["synth-gsm"], "mixtures": ["tg+omi1+omi2"]}
 STUDIES = {
     "one": {"algorithms": ["grpo", "ei"], "figures": ["formats", "passk", "algorithms", "errors", "process"]} | COMMON,
-    "kl": {"algorithms": ["grpo", "grpo-kl.1"], "figures": ["kl", "dynamics"], "run_seeds": [0, 1]} | COMMON,
+    "kl": {
+        "algorithms": ["grpo", "grpo-kl.1"],
+        "figures": ["kl", "dynamics", "trajectories", "stationary"],
+        "run_seeds": [0, 1],
+    }
+    | COMMON,
     "two": COMMON
     | {"algorithms": ["grpo"], "mixtures": ["tg+omi1+omi2", "tg+4xomi1"], "scales": ["pico", "nano"]}
-    | {"figures": ["mixtures", "scales", "transfer"], "benchmarks": ["synth-gsm", "synth-math"]},
+    | {"figures": ["mixtures", "scales", "transfer", "benchmarks"], "benchmarks": ["synth-gsm", "synth-math"]},
+    "three": COMMON
+    | {"algorithms": ["grpo"], "mixtures": ["tg+omi1+omi2", "tg+4xomi1"], "model_seeds": [0, 1, 2]}
+    | {"figures": ["map", "forecast", "bases", "styles"]},
 }
+DRAWN = {"map": "accuracy_gap", "forecast": "probability_of_first"}
+"""Kinds whose file calls what is drawn otherwise than `estimate`."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +40,7 @@ def folder(tmp_path_factory):
     grid = fabricated.grid(tmp_path_factory.mktemp("results"), **STUDIES)
     fabricated.fabricate(grid, questions=8, steps=(1, 16))
     built = tables.build(grid)
+    built |= {"styles": fabricated.with_a_choice(built["styles"])}
     for study, kind in grid.figures:
         figures.save(*figures.draw(grid, study, kind, built), grid.paths.figures / f"{study}-{kind}")
     return grid.paths.figures
@@ -61,9 +72,10 @@ def test_a_plot_holds_every_number_of_its_figure(folder, name):
         assert {p[1] for *_, p in got} == {float(f"{value:.4g}") for value in data["estimate"]}
         assert any(low is not None for _, series, (_, _, low, _) in got if "natural" in series)
     else:
-        wanted = sorted(float(f"{value:.4g}") for value in data["estimate"].dropna())
+        shown = [*data[DRAWN.get(kind, "estimate")].dropna(), *data.get("published", pd.Series(dtype=float)).dropna()]
+        wanted = sorted(float(f"{value:.4g}") for value in shown)
         assert sorted(point[1] for *_, point in got) == wanted
-        ends = sorted(float(f"{value:.4g}") for value in data["low"].dropna())
+        ends = sorted(float(f"{value:.4g}") for value in data.get("low", pd.Series(dtype=float)).dropna())
         assert sorted(point[2] for *_, point in got if point[2] is not None) == ends
     for panel in drawn["panels"]:
         for series in panel["series"]:
@@ -73,7 +85,7 @@ def test_a_plot_holds_every_number_of_its_figure(folder, name):
 
 
 def test_a_format_has_its_colour_and_mark_and_what_is_not_one_has_others(folder):
-    for name in ("one-formats", "kl-kl", "two-mixtures", "kl-dynamics"):
+    for name in ("one-formats", "kl-kl", "two-mixtures", "kl-dynamics", "kl-stationary", "three-bases"):
         for look in plot(name.split("-")[1], folder / f"{name}.csv")["key"]:
             format = look["series"].split(",")[0]
             if format in FORMATS:
@@ -85,7 +97,15 @@ def test_a_format_has_its_colour_and_mark_and_what_is_not_one_has_others(folder)
 
 
 def test_series_of_a_plot_are_told_apart_without_colour(folder):
-    for name in ("one-formats", "one-passk", "one-algorithms", "two-mixtures", "two-scales", "one-process"):
+    for name in (
+        "one-formats",
+        "one-passk",
+        "one-algorithms",
+        "two-mixtures",
+        "two-scales",
+        "one-process",
+        "two-benchmarks",
+    ):
         key = plot(name.split("-")[1], folder / f"{name}.csv")["key"]
         looks = {(look["marker"], look["open"] and look["marker"] not in LINES, tuple(look["dash"])) for look in key}
         assert len(looks) == len(key), name
