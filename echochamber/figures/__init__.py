@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echochamber.jobs.files import write_aside, write_csv, write_text
+from echochamber.settings import OF_BEHAVIOURS
 from echochamber.settings.possible import WITHOUT_RUNS
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def draw(grid: Grid, study: str, kind: str, tables: Mapping[str, pd.DataFrame]) 
     view = StudyView(grid, study, tables)
     if view.runs.empty and kind not in WITHOUT_RUNS:
         raise ValueError(f"studies.{study}.figures: found {kind}, which shows RL runs, and the study has none")
+    if kind in OF_BEHAVIOURS and not view.behaviours:
+        allowed = "allowed once the labels of its completions are there (`snakemake behaviours`)"
+        raise ValueError(f"studies.{study}.figures: found {kind}, {allowed}")
     with matplotlib.rc_context(style.RC):
         return import_module(f"echochamber.figures.{kind}").draw(view)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from echochamber import figures
+from echochamber.analysis.behaviours import join as behaviours
 from echochamber.analysis.claims import claims
 from echochamber.analysis.tables import measure, table_files
 from echochamber.analysis.tables.join import TABLES, join
@@ -20,6 +21,7 @@ from echochamber.grid.expansion import Grid
 from echochamber.grid.finished import Finished, finished
 from echochamber.report import page
 from echochamber.report.findings import restricted
+from echochamber.settings import OF_BEHAVIOURS
 
 TOLD = 12
 """Names of missing models and runs that are told; of more, how many."""
@@ -88,7 +90,8 @@ def _draw(done: Finished, tables: Mapping[str, pd.DataFrame]) -> list[str]:
             left_out.append(f"{stem.name}: no run of the study is finished")
             continue
         try:
-            figure, caption, data = figures.draw(done, study, kind, tables)
+            labelled = behaviours.read(done, study) if kind in OF_BEHAVIOURS else {}
+            figure, caption, data = figures.draw(done, study, kind, {**tables, **labelled})
         except (ValueError, KeyError, IndexError) as error:  # half a ladder, one of a pair
             left_out.append(f"{stem.name}: {error}")
             continue
