@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from echochamber.algorithms.lora import LoRA
 from echochamber.algorithms.theory import Theory
 from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncated
 from echochamber.schema import GpuShare, Precision, RandomNumbers, Settings, Share
@@ -81,6 +82,8 @@ class PostTraining(Settings):
     prompts and algorithms: for paired comparisons. Runs that differ in a seed, the replicates, never share any."""
     gradient_checkpointing: bool = False
     """Make activations again in the backward pass: less memory, a third more computation."""
+    lora: LoRA | None = None
+    """Train low-rank adapters alone, which kept checkpoints hold merged (the extra `lora`); none: all weights."""
     gpu_share: GpuShare | None = None
     """Of one GPU, and of its memory: what a run takes of it; none: what the scale of its model says. No part of the
     spec: a change of it runs nothing again."""

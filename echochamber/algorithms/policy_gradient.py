@@ -60,6 +60,8 @@ class PolicyGradient(PostTraining):
             raise ValueError(
                 f"samples_per_prompt: found 1, allowed for {self.kind}: at least 2 (the group is the baseline)"
             )
+        if self.critic and self.lora:
+            raise ValueError(f"lora: found it with {self.kind}, allowed: with algorithms without a critic")
         rollout = self.prompts_per_batch * self.samples_per_prompt
         if rollout % self.update_batch:
             raise ValueError(

@@ -33,7 +33,7 @@ import pandas as pd
 import torch
 
 from echochamber.jobs import files
-from echochamber.models import saving
+from echochamber.models import adapters, saving
 
 log = logging.getLogger(__name__)
 
@@ -191,14 +191,14 @@ class TrainingState:
         self.last_table = time.monotonic()
 
     def keep(self, step: int, model, tokenizer, weights: dict[str, torch.Tensor] | None = None) -> None:
-        """Keep the model as an ordinary Hugging Face folder, checkpoints/step_<8 digits>.
+        """Keep the model as an ordinary Hugging Face folder, checkpoints/step_<8 digits>, with its adapters merged.
 
         Args:
             weights: by name, where the model itself holds only a part of them.
         """
 
         def write(aside: Path) -> None:
-            model.save_pretrained(aside, state_dict=weights)
+            model.save_pretrained(aside, state_dict=weights or adapters.merged(model))
             tokenizer.save_pretrained(aside)
 
         files.write_aside(self.folder / "checkpoints" / step_name(step), write)

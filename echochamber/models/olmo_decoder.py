@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import OlmoForCausalLM, PreTrainedModel
 
+from echochamber.models.adapters import adapted
+
 
 def applies_to(model: PreTrainedModel) -> bool:
     config = model.config
@@ -23,6 +25,7 @@ def applies_to(model: PreTrainedModel) -> bool:
         and not config.attention_bias
         and config.hidden_act == "silu"
         and config.rope_parameters["rope_type"] == "default"
+        and not adapted(model)
     )
 
 

@@ -199,7 +199,8 @@ class Costs:
         completion = self.texts.completion(run.model, prompt, s.sampling.max_new_tokens)
         steps = schedule.total_steps(s, prompts)
         rows = s.prompts_per_batch * s.samples_per_prompt
-        held = (TRAINED * (2 if critic else 1) + FROZEN) * shape.parameters
+        trained, resumed = machine.trained_bytes(shape, s.lora)
+        held = (2 if critic else 1) * trained + FROZEN * shape.parameters
         once = self._rollout(shape, s.sampling, s.precision, s.prompts_per_batch, rows, prompt, completion, held)
         drawn, seconds = (s.planned_batches * each for each in once)
         # One forward pass over all completions. A prompt is encoded once for its samples, or with each of them.
@@ -214,7 +215,7 @@ class Costs:
             flops=steps * (drawn + passes * forward),
             seconds=steps * (seconds + self._update_seconds(shape, passes * forward, micro_batches, s.precision)),
             tensors=held + self._rl_memory(shape, s, rows, prompt, held),
-            resumed=RESUMED * (2 if critic else 1) * shape.parameters,
+            resumed=(2 if critic else 1) * resumed,
             disk=4.0 * shape.parameters * len(self.kept_steps(run)),
         )
 
@@ -225,7 +226,8 @@ class Costs:
         prompts = s.prompts_per_iteration or available
         completion = self.texts.completion(run.model, prompt, s.sampling.max_new_tokens)
         rows = prompts * s.samples_per_prompt
-        held = (TRAINED + FROZEN) * shape.parameters
+        trained, resumed = machine.trained_bytes(shape, s.lora)
+        held = trained + FROZEN * shape.parameters
         drawn, seconds = self._rollout(shape, s.sampling, s.precision, prompts, rows, prompt, completion, held)
         length = prompt + completion
         kept = s.epochs * RIGHT * rows
@@ -239,7 +241,7 @@ class Costs:
             flops=s.iterations * (drawn + learning),
             seconds=s.iterations * (seconds + self._update_seconds(shape, learning, micro_batches, s.precision)),
             tensors=held + self._rl_memory(shape, s, rows, prompt, held),
-            resumed=RESUMED * shape.parameters,
+            resumed=resumed,
             disk=4.0 * shape.parameters * len(self.kept_steps(run)),
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from echochamber.algorithms.lora import LoRA
 from echochamber.hardware import DEVICES, RECORDED, Efficiency
 from echochamber.planning.flops import Shape
 from echochamber.pretraining import fit
@@ -20,6 +21,22 @@ MOST_ROWS, CACHE_BYTES = 1024, 2**29
 
 TRAINED, FROZEN, RESUMED = fit.BYTES_TRAINED, 4, 12
 """Bytes a weight: trained by Adam in fp32 (weight, gradient, two moments); only looked at; saved to resume from."""
+
+
+ADAPTED_LAYERS = 7
+"""Linear layers of a decoder layer (attention and SwiGLU) that `lora` with `all-linear` gives adapters."""
+
+
+def trained_bytes(shape: Shape, lora: LoRA | None) -> tuple[float, float]:
+    """Of a model that learns: what it holds, and what a run resumes from. Frozen weights have no gradient and moments.
+
+    Adapters are counted as if each layer were a square of the model's width.
+    """
+    if lora is None:
+        return TRAINED * shape.parameters, RESUMED * shape.parameters
+    layers = ADAPTED_LAYERS if lora.targets == "all-linear" else len(lora.targets)
+    adapters = shape.layers * layers * lora.rank * 2 * shape.width
+    return FROZEN * shape.parameters + TRAINED * adapters, FROZEN * shape.parameters + RESUMED * adapters
 
 
 Work = Literal["pretraining", "rl_update"]

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from echochamber.algorithms import losses
 from echochamber.errors import Interrupted
 from echochamber.jobs.job import Progress
+from echochamber.models import adapters
 from echochamber.models import device as devices
 from echochamber.models.checkpoint import TrainingState
 from echochamber.models.forward import LanguageModel, completion_logprobs
@@ -129,6 +130,7 @@ class Trainer:
     ) -> None:
         self.settings, self.tokenizer, self.seed, self.device = settings, tokenizer, seed, device
         model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps it without its own argument
+        adapters.add(model, settings.lora, seed)
         self.policy = LanguageModel(model, recompute=settings.gradient_checkpointing)
         self.base = LanguageModel(copy.deepcopy(model).requires_grad_(False))
         self.pad = end_and_padding(tokenizer)[1]

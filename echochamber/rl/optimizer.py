@@ -11,10 +11,11 @@ from echochamber.algorithms import PostTraining
 
 
 def adamw(weights: Iterable[nn.Parameter], settings: PostTraining, learning_rate: float) -> torch.optim.AdamW:
-    """AdamW, all weights in one kernel. The learning rate is set before every update."""
+    """AdamW of what is not frozen, all in one kernel. The learning rate is set before every update."""
     s = settings
+    trained = [weight for weight in weights if weight.requires_grad]
     return torch.optim.AdamW(
-        weights, lr=learning_rate, betas=s.betas, eps=s.epsilon, weight_decay=s.weight_decay, fused=True
+        trained, lr=learning_rate, betas=s.betas, eps=s.epsilon, weight_decay=s.weight_decay, fused=True
     )
 
 

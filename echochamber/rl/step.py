@@ -31,6 +31,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from echochamber.algorithms import losses
+from echochamber.models import adapters
 from echochamber.models import device as devices
 from echochamber.models.forward import LanguageModel, completion_logprobs
 from echochamber.models.packed import balanced, tokens_at_once, worth_compiling
@@ -63,6 +64,7 @@ class Trainer:
     ) -> None:
         self.settings, self.tokenizer, self.seed, self.device = settings, tokenizer, seed, device
         model.to(device).eval()  # type: ignore[arg-type]  # transformers wraps it without its own argument
+        adapters.add(model, settings.lora, seed)
         self.sequences = settings.prompts_per_batch * settings.samples_per_prompt
         drawn = schedule.total_steps(settings, n_prompts) * self.sequences * settings.sampling.max_new_tokens
         how = {

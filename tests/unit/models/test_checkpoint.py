@@ -118,10 +118,11 @@ def test_another_spec_starts_afresh(tmp_path):
     assert (tmp_path / "LOCK").exists()
 
 
-class Saves:
+class Saves(torch.nn.Module):
     """Stands for a model and for a tokenizer: both only have to be able to save themselves."""
 
     def __init__(self, name):
+        super().__init__()
         self.name = name
 
     def save_pretrained(self, folder, state_dict=None):
