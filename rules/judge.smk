@@ -7,6 +7,7 @@ rule judge:
         questions=GRID.questions,
     output:
         RESULTS / "tables/judged.csv",
+        [RESULTS / "tables/judged_pairs.csv"] if GRID.file.judge and GRID.file.judge.pairs else [],
     log:
         RESULTS / "logs/judge.log",
     benchmark:

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from echochamber.analysis.tables import judged
+from echochamber.analysis.tables import judged, judged_pairs
 from echochamber.errors import Interrupted
-from echochamber.evaluation.judge import judge_all
+from echochamber.evaluation.judge import judge_all, parse_several
 from echochamber.grid.expansion import Grid
 from echochamber.grid.specs import GridSpec
 from echochamber.jobs import files
@@ -19,6 +19,8 @@ def body(job: Job[GridSpec]) -> None:
             raise Interrupted(job.stop.reason)
         ask = partial(judge_all, grid.file.judge, kept=job.state / "answers.jsonl", stop=job.stop)
         files.write_csv(job.out / "judged.csv", judged.table(grid, ask))
+        if grid.file.judge.pairs:
+            files.write_csv(job.out / "judged_pairs.csv", judged_pairs.table(grid, partial(ask, read=parse_several)))
     job.write_provenance("judged.provenance.json", read=[*grid.samples, *grid.questions])
 
 

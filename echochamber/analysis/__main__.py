@@ -8,6 +8,7 @@ from echochamber.analysis.behaviours import tables as behaviours
 from echochamber.analysis.claims.claims import COLUMNS as CLAIMS
 from echochamber.analysis.tables.forecasts import FORECAST
 from echochamber.analysis.tables.judged import JUDGED
+from echochamber.analysis.tables.judged_pairs import JUDGED_PAIRS
 from echochamber.analysis.tables.tables import TABLES
 from echochamber.data.contamination import CONTAMINATION
 from echochamber.data.mixture import MIXTURES
@@ -20,7 +21,7 @@ from echochamber.stats.columns import Table
 
 ROOMS: dict[str, tuple[Table, ...]] = {
     "Of each job": (SAMPLES, rl.METRICS, rl.TIMINGS, pretraining.METRICS, pretraining.TIMINGS),
-    "`tables/`, and `studies/<study>/` of one study": (*TABLES.values(), JUDGED),
+    "`tables/`, and `studies/<study>/` of one study": (*TABLES.values(), JUDGED, JUDGED_PAIRS),
     "`behaviours/<study>/`, of a grid with behaviours": tuple(behaviours.TABLES.values()),
     "Of the whole grid": (CLAIMS, FORECAST, behaviours.FORECAST, CONTAMINATION, PLAN, MIXTURES, STATUS),
 }

@@ -131,6 +131,7 @@ def _tables(grid: Grid, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         "styles": report_tables.styles(tables),
         "errors": report_tables.errors(tables),
         "judged": report_tables.judged(tables) if grid.file.judge else [],
+        "judged_pairs": report_tables.judged_pairs(tables) if grid.file.judge else [],
         "process": report_tables.process(tables),
         "wrong": report_tables.wrong(tables),
         "power": report_tables.power(tables),

@@ -218,6 +218,18 @@ def judged(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
     return _kinds(tables["judged"]) if "judged" in tables else []
 
 
+def judged_pairs(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
+    """Kinds of errors of answers that became right, by the judge; [] if there is none, or it read none."""
+    if "judged_pairs" not in tables:
+        return []
+    return [
+        key | {"category": row.category, "pairs": row.n_questions, "share": interval(row.estimate, row.low, row.high)}
+        for key, part in _by_setting(tables["judged_pairs"])
+        for row in part.itertuples()
+        if row.estimate > 0
+    ]
+
+
 def _kinds(table: pd.DataFrame) -> list[dict]:
     """One row for each kind that occurs in a setting."""
     rows = []

@@ -18,6 +18,9 @@ class Judge(Settings):
     model: str
     completions: PositiveInt = 100
     """Wrong answers that it reads of each run and question set, before RL and after."""
+    pairs: bool = False
+    """It also reads, as in the paper, the pairs of greedy answers to a question that are wrong before RL and right
+    after, and names all kinds of errors in the wrong one."""
     timeout: PositiveFloat = 60.0
     """Seconds for one answer."""
     retries: NonNegativeInt = 4

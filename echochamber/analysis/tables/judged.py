@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from echochamber.analysis.replicates import with_seeds
 from echochamber.analysis.samples import completions
 from echochamber.evaluation import samples_file
-from echochamber.evaluation.judge import CATEGORIES, UNPARSEABLE, messages
+from echochamber.evaluation.judge import CATEGORIES, UNPARSEABLE, Messages, messages
 from echochamber.grid.expansion import Grid
 from echochamber.grid.ids import Run
 from echochamber.jobs.files import read_json_lines
@@ -24,25 +24,17 @@ JUDGED = Table(
     (*OF_RUN, Column("category", "text", "of the error, or `unparseable`"), *MEASURED),
 )
 FOUND = (*CATEGORIES, UNPARSEABLE)
-Asked = list[dict[str, str]]
 
 
-def table(grid: Grid, judge: Callable[[list[Asked]], list[str]]) -> pd.DataFrame:
+def table(grid: Grid, judge: Callable[[list[Messages]], list[str]]) -> pd.DataFrame:
     """Rows with the columns `JUDGED`: share of each category, or of unparseable answers, among the wrong completions.
 
     For each run and question set at step 0 (the base model) and at the end. judge: one category for each of what is
     asked. Intervals over questions; of settings with several seeds also over them.
     """
-    index = pd.DataFrame(grid.index()).set_index("id", drop=False)
     parts: list[tuple[dict, pd.DataFrame]] = []
-    for (id, benchmark), job in grid.evaluations.items():
-        if not isinstance(job, Run):
-            continue
-        path, base = grid.paths.samples(id, benchmark), grid.paths.samples(job.model.id, benchmark)
-        start, last = job.from_step or _last(base), _last(path)
-        axes = (
-            {"id": id} | {axis: index.loc[id, axis] for axis in AXES} | {"base_step": start, "question_set": benchmark}
-        )
+    for axes, base, start, path, benchmark in of_runs(grid):
+        last = last_step(path)
         for step, file, at in ((0, base, start), (last, path, last)):
             parts.append((axes | {"step": step, "n_seeds": 1}, wrong(grid, file, at, benchmark)))
     categories = iter(
@@ -56,10 +48,27 @@ def table(grid: Grid, judge: Callable[[list[Asked]], list[str]]) -> pd.DataFrame
     return JUDGED.typed(with_seeds(rows, JUDGED, ["category"]))
 
 
+def of_runs(grid: Grid) -> Iterator[tuple[dict, Path, int, Path, str]]:
+    """Of each run and benchmark: its axes, the base model's samples and step, the run's samples, the benchmark."""
+    index = pd.DataFrame(grid.index()).set_index("id", drop=False)
+    for (id, benchmark), job in grid.evaluations.items():
+        if isinstance(job, Run):
+            base = grid.paths.samples(job.model.id, benchmark)
+            start = job.from_step or last_step(base)
+            axes = {"id": id} | {axis: index.loc[id, axis] for axis in AXES}
+            axes |= {"base_step": start, "question_set": benchmark}
+            yield axes, base, start, grid.paths.samples(id, benchmark), benchmark
+
+
+def questions_of(grid: Grid, benchmark: str) -> dict[str, dict]:
+    """The questions of a benchmark, by their ids."""
+    path = grid.paths.questions(grid.file.benchmarks[benchmark].questions, "test")
+    return {str(question["question_id"]): question for question in read_json_lines(path)}
+
+
 def wrong(grid: Grid, path: Path, step: int, benchmark: str) -> pd.DataFrame:
     """The wrong completions that the judge reads: of all questions by turns, as many as its settings say."""
-    settings = grid.file.benchmarks[benchmark]
-    asked = {str(q["question_id"]): q for q in read_json_lines(grid.paths.questions(settings.questions, "test"))}
+    asked = questions_of(grid, benchmark)
     columns = ["question_id", "sample", "completion"]
     filters = [("step", "==", step), ("mode", "==", "sample"), ("correct", "==", False)]
     rows = completions(path, columns, filters)
@@ -81,5 +90,6 @@ def shares(questions: np.ndarray, kinds: np.ndarray) -> list[dict]:
     ]
 
 
-def _last(path: Path) -> int:
+def last_step(path: Path) -> int:
+    """The last that was evaluated."""
     return int(max(samples_file.read(path, ["step"])["step"]))

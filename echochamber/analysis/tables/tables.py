@@ -10,6 +10,7 @@ import pandas as pd
 from echochamber.analysis.tables import measure, table_files
 from echochamber.analysis.tables.join import TABLES, join
 from echochamber.analysis.tables.judged import JUDGED
+from echochamber.analysis.tables.judged_pairs import JUDGED_PAIRS
 from echochamber.analysis.tables.table_files import no_rows
 from echochamber.grid.expansion import Grid
 
@@ -62,6 +63,6 @@ def write(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 
 def read(folder: Path) -> dict[str, pd.DataFrame]:
     """The tables that are in a folder, typed as `build` gives them."""
-    known = TABLES | {JUDGED.name: JUDGED}
+    known = TABLES | {table.name: table for table in (JUDGED, JUDGED_PAIRS)}
     files = {name: (folder / f"{name}.parquet", folder / f"{name}.csv") for name in known}
     return {name: known[name].read(file) for name, some in files.items() for file in some if file.exists()}

@@ -14,9 +14,17 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from echochamber.analysis.tables import judged
+from echochamber.analysis.tables import judged, judged_pairs
 from echochamber.errors import Interrupted, UserError
-from echochamber.evaluation.judge import CATEGORIES, UNPARSEABLE, judge_all, messages, parse
+from echochamber.evaluation.judge import (
+    CATEGORIES,
+    UNPARSEABLE,
+    judge_all,
+    messages,
+    pair_messages,
+    parse,
+    parse_several,
+)
 from echochamber.grid.expansion import Grid
 from echochamber.settings import GridFile, Judge
 
@@ -193,6 +201,66 @@ def test_an_answer_is_asked_for_once_whatever_happened(stub, tmp_path):
     assert len(server.seen) == 3
     assert KEY not in kept.read_text()
     assert run(server, tmp_path, count=1, api_key_variable="OTHER") == ["arithmetic"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ('{"categories": ["formula", "arithmetic"]}', ("arithmetic", "formula")),
+        ('{"categories": ["notation", "notation"]}', ("notation",)),
+        ('{"categories": []}', (UNPARSEABLE,)),
+        ('{"categories": ["notation", "luck"]}', (UNPARSEABLE,)),
+        ('{"categories": "notation"}', (UNPARSEABLE,)),
+        ('{"category": "notation"}', (UNPARSEABLE,)),
+    ],
+)
+def test_an_answer_about_a_pair_names_every_kind(answer, expected):
+    assert parse_several(answer) == expected
+
+
+def test_pairs_are_what_became_right_and_each_counts_in_every_kind(tmp_path):
+    """By hand: of the questions that a run's greedy answer got right and its base model's did not, all are asked."""
+    study = {"mixtures": ["tg"], "algorithms": ["grpo"], "prompts": ["synth-gsm"], "model_seeds": [0, 1, 2]}
+    grid = fabricated.grid(tmp_path, one=study)
+    fabricated.fabricate(grid, questions=12, steps=(1, 2))
+    raw = grid.file.model_dump() | {
+        "judge": {"base_url": "http://localhost:1/v1", "model": "m", "pairs": True, "completions": 10}
+    }
+    grid = Grid(GridFile.model_validate(raw), grid.paths.root.parent)
+    wanted = {}
+    for run in grid.runs.values():
+        files = grid.paths.samples(run.model.id, "synth-gsm"), grid.paths.samples(run.id, "synth-gsm")
+        base, after = (pd.read_parquet(file).query("mode == 'greedy'") for file in files)
+        right = [
+            table[table["step"] == table["step"].max()].set_index("question_id")["correct_executed"]
+            for table in (base, after)
+        ]
+        wanted[run.id] = int((~right[0] & right[1]).sum())
+    assert sum(wanted.values()) > 0
+    seen = []
+
+    def judge(asked):
+        seen.extend(asked)
+        return [("arithmetic", "formula") if i % 2 else ("formula",) for i in range(len(asked))]
+
+    table = judged_pairs.table(grid, judge)
+    assert len(seen) == sum(wanted.values())
+    assert set(json.loads(seen[0][1]["content"])) == {"question", "right_answer", "wrong_solution", "right_solution"}
+    for id, rows in table[table["id"].notna()].groupby("id"):
+        share = rows.set_index("category")["estimate"]
+        assert rows["n_questions"].unique().tolist() == [wanted[id]]
+        assert share["formula"] == 1
+        assert share["notation"] == share[UNPARSEABLE] == 0
+
+
+def test_pairs_are_kept_and_asked_for_once(stub, tmp_path):
+    server = stub(says('{"categories": ["formula", "notation"]}'), says("no"))
+    settings = Judge(base_url=server.url, model="m", retries=0)
+    asked = [pair_messages("How many?", str(i), "It is 9.", f"It is {i}.") for i in range(2)]
+    for _ in range(2):
+        said = judge_all(settings, asked, tmp_path / "a.jsonl", lambda: False, read=parse_several)
+        assert said == [("formula", "notation"), (UNPARSEABLE,)]
+    assert len(server.seen) == 2
 
 
 def test_a_key_that_cannot_be_one_is_not_repeated(stub, tmp_path, monkeypatch):
