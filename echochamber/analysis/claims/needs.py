@@ -57,6 +57,8 @@ def _need(grid: Grid, claim: str, name: str) -> Need:
     study, rules, of_models = grid.file.studies[name], thresholds(), LIST[claim].of_models
     if claim == "T1" and (missing := _no_theory(grid, study, rules["T1"]["coefficients"])):
         return Need(claim, name, missing, 0, 1, never="not with these algorithms")
+    if claim == "C7" and not _has_twin(grid, study):
+        return Need(claim, name, "texts with a neutral twin", 0, 1, never="not on these texts")
     by_model = of_models or len(study.model_seeds) > 1
     has = len(study.model_seeds if by_model else study.run_seeds) if study.mixtures or not by_model else 1
     needed: int = rules["winner_replicates"] if LIST[claim].winner else rules["replicates"]
@@ -74,6 +76,13 @@ def _no_theory(grid: Grid, study: Study, coefficients: list[float]) -> str:
         return "strict algorithms"
     apt = any(abs(law.beta - value) < 1e-9 for law in of_optimum for value in coefficients)
     return "" if apt else f"KL of {' or '.join(f'{value:g}' for value in coefficients)}"
+
+
+def _has_twin(grid: Grid, study: Study) -> bool:
+    """Whether a mixture of the study holds synthetic text, which alone has two wordings at equal accuracy."""
+    held = Held(grid.file, study)
+    corpora = {name for mixture in held.described for name in grid.file.mixtures[mixture].passes}
+    return any(grid.file.corpora[name].kind == "synthetic" for name in corpora)
 
 
 def _of_a_permutation_test(scales: int, size: float) -> int:

@@ -1,10 +1,16 @@
 """Which claims a grid can decide, before it runs."""
 
+from pathlib import Path
+
 import fabricated
 import pandas as pd
 import pytest
 
 from echochamber.analysis.claims import needs
+from echochamber.grid import parsing
+from echochamber.grid.expansion import Grid
+
+ROOT = Path(__file__).parents[4]
 
 RUNS = {"mixtures": ["tg+omi1+omi2"], "prompts": ["synth-gsm"], "run_seeds": [0, 1, 2]}
 
@@ -19,6 +25,16 @@ def test_seeds_that_are_there_and_that_are_needed(tmp_path):
     assert (one.kind, one.has, one.needs, one.decidable) == (needs.RL, 3, 3, True)
     winner = only(tmp_path, mixtures=["tg", "tg+omi1+omi2"], algorithms=["grpo"], claims=["C4"])
     assert (winner.has, winner.needs, winner.decidable) == (3, 6, False)
+
+
+def test_c7_needs_a_neutral_twin_which_real_text_has_not(tmp_path):
+    synthetic = only(tmp_path, algorithms=["grpo"], claims=["C7"])
+    assert (synthetic.kind, synthetic.has, synthetic.needs) == (needs.RL, 3, 3)
+    grid = Grid(parsing.load(ROOT / "config/paper.yaml").file, tmp_path)
+    (real,) = (need for need in needs.needs(grid) if need.claim == "C7")
+    assert (real.kind, real.has, real.never) == ("texts with a neutral twin", 0, "not on these texts")
+    table = needs.priced(grid)
+    assert pd.isna(table.loc[table["claim"] == "C7", "hours"].item())
 
 
 @pytest.mark.parametrize(
