@@ -96,7 +96,7 @@ def _data(grid: Grid, filled: list[completions.Page], page: completions.Page) ->
 
 
 def _plots(grid: Grid) -> dict[str, str]:
-    """Figure -> its numbers, packed; figures that stay pictures are left out."""
+    """Figure -> its numbers, packed; those without numbers are left out."""
     packed = {}
     for study, kind in grid.figures:
         if numbers := plots.plot(kind, grid.paths.figures / f"{study}-{kind}.csv"):

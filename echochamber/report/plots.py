@@ -16,8 +16,6 @@ import pandas as pd
 from echochamber.figures.palette import DASHES, FORMAT_COLOURS, FORMAT_MARKERS, MARKERS, SERIES
 from echochamber.report.looks import LINES
 
-PICTURES = frozenset({"behaviours", "amplified"})
-"""Kinds of figures that stay pictures in the page."""
 MOST_POINTS = 120
 """Of a series: of more, every so-manieth is kept, the last always."""
 COMPLETIONS = "completions sampled in RL"
@@ -34,16 +32,16 @@ METRICS = {
 UNIT = frozenset({"kl", "published", "gain"})
 """Measures that do not lie in [0, 1]."""
 Rows = pd.DataFrame
-"""Columns panel, y, unit (whether y lies in [0, 1]), series, format (or ""), open (whether the mark is hollow), dash,
-seed, x, estimate, low, high."""
+"""Columns panel, y, unit (whether y lies in [0, 1]), series, format (or ""), hue (what has one colour, where that is no
+format), open (whether the mark is hollow), dash, seed, x, estimate, low, high."""
 
 
 def plot(kind: str, csv: Path) -> dict[str, Any] | None:
-    """What the page draws of one figure; None for a kind that stays a picture, or without a file of numbers.
+    """What the page draws of one figure; None without a file of numbers.
 
     Returns: `x` (its `scale`: completions, log, share or names; label; ticks), `panels`, `key` (how each series looks).
     """
-    if kind not in KINDS or not csv.exists():
+    if not csv.exists():
         return None
     data = pd.read_csv(csv)
     if data.empty:
@@ -54,7 +52,8 @@ def plot(kind: str, csv: Path) -> dict[str, Any] | None:
     first = {name: rows[rows["series"] == name].iloc[0] for name in names}
     others = [name for name in names if first[name]["format"] not in FORMAT_COLOURS]
     free = [mark for mark in MARKERS if len(others) == len(names) or mark not in FORMAT_MARKERS.values()]
-    looks = {name: _look(first[name], others.index(name) if name in others else 0, free) for name in names}
+    hues = list(dict.fromkeys(first[name]["hue"] for name in others))
+    looks = {name: _look(first[name], hues.index(first[name]["hue"]) if name in others else 0, free) for name in names}
     panels = []
     for (title, y), part in rows.groupby(["panel", "y"], sort=False):
         series = [
@@ -107,7 +106,7 @@ def _rows(data: pd.DataFrame, **columns: Any) -> Rows:
     seeds = {"seed": data["seed"]} if "seed" in data else {}
     rows = data.assign(**(usual | seeds | columns))
     rows["series"] = rows["series"].astype(str)
-    return rows
+    return rows if "hue" in columns else rows.assign(hue=rows["series"])
 
 
 def _condition(data: pd.DataFrame, *without: str) -> pd.Series:
@@ -313,6 +312,25 @@ def _forecast(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
     return x, rows.assign(format=data["winner"], estimate=data["probability_of_first"], low=None, high=None)
 
 
+def _behaviours(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    foretold = data["metric"] == "foretold share"
+    y = data["metric"].map({"accuracy": "accuracy of those"}).fillna(METRICS["share"])
+    series = data["label"] + foretold.map({True: ", foretold", False: ""})
+    panel = data["behaviour"] + " · " + _condition(data)
+    rows = _rows(data, panel=panel, y=y, series=series, hue=data["label"], x=data["completions_sampled"])
+    formats = (data["behaviour"] == "formats") & data["label"].isin(list(FORMAT_COLOURS))
+    dashes = [[3, 6] if said else None for said in foretold]
+    return _over_completions(), rows.assign(format=data["label"].where(formats, ""), open=foretold, dash=dashes)
+
+
+def _amplified(data: pd.DataFrame) -> tuple[dict[str, Any], Rows]:
+    x, at = _names(_condition(data), "")
+    series = data["measure"].map({"base": BASE, "foretold": "foretold", "measured": AFTER})
+    panel = data["behaviour"] + ": " + data["label"]
+    rows = _rows(data, panel=panel, y=METRICS["share"], series=series, x=at)
+    return x, rows.assign(open=data["measure"] != "measured")
+
+
 KINDS: dict[str, Callable[[pd.DataFrame], tuple[dict[str, Any], Rows]]] = {
     "formats": _formats,
     "passk": _passk,
@@ -331,5 +349,7 @@ KINDS: dict[str, Callable[[pd.DataFrame], tuple[dict[str, Any], Rows]]] = {
     "stationary": _stationary,
     "map": _map,
     "forecast": _forecast,
+    "behaviours": _behaviours,
+    "amplified": _amplified,
 }
 """Kind of figure -> its axis and rows."""

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from echochamber import figures
+from echochamber.analysis.behaviours import join
 from echochamber.analysis.tables import tables
 from echochamber.figures.style import FORMAT_COLOURS, FORMAT_MARKERS
 from echochamber.formats import FORMATS
 from echochamber.report.looks import LINES, PATHS
-from echochamber.report.plots import KINDS, MOST_POINTS, PICTURES, plot
+from echochamber.report.plots import KINDS, MOST_POINTS, plot
 from echochamber.report.study_sections import FIGURES_IN_WORDS
 from echochamber.settings import FIGURES
 
@@ -30,16 +31,21 @@ STUDIES = {
     "three": COMMON
     | {"algorithms": ["grpo"], "mixtures": ["tg+omi1+omi2", "tg+4xomi1"], "model_seeds": [0, 1, 2]}
     | {"figures": ["map", "forecast", "bases", "styles"]},
+    "four": COMMON | {"algorithms": ["grpo", "ei"], "figures": ["behaviours", "amplified"]},
 }
+BEHAVIOURS = {"formats": {"preset": "formats"}, "habits": {"marks": {"boxes": r"boxed\{", "says so": "(?i)so "}}}
 DRAWN = {"map": "accuracy_gap", "forecast": "probability_of_first"}
 """Kinds whose file calls what is drawn otherwise than `estimate`."""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    grid = fabricated.grid(tmp_path_factory.mktemp("results"), **STUDIES)
+    file = fabricated.grid_file(**STUDIES) | {"behaviours": BEHAVIOURS}
+    grid = fabricated.of(file, tmp_path_factory.mktemp("results"))
     fabricated.fabricate(grid, questions=8, steps=(1, 16))
+    fabricated.label(grid)
     built = tables.build(grid)
+    built |= join.join(grid, built["outcomes"])
     built |= {"styles": fabricated.with_a_choice(built["styles"])}
     for study, kind in grid.figures:
         figures.save(*figures.draw(grid, study, kind, built), grid.paths.figures / f"{study}-{kind}")
@@ -58,7 +64,7 @@ def points(drawn: dict) -> list[tuple[str, str, list]]:
 
 def test_every_kind_of_figure_has_a_plot_and_words():
     assert set(FIGURES_IN_WORDS) == set(FIGURES)
-    assert set(KINDS) == set(FIGURES) - PICTURES
+    assert set(KINDS) == set(FIGURES)
 
 
 @pytest.mark.parametrize("name", [f"{study}-{kind}" for study, s in STUDIES.items() for kind in s["figures"]])
@@ -105,10 +111,23 @@ def test_series_of_a_plot_are_told_apart_without_colour(folder):
         "two-scales",
         "one-process",
         "two-benchmarks",
+        "four-behaviours",
+        "four-amplified",
     ):
         key = plot(name.split("-")[1], folder / f"{name}.csv")["key"]
         looks = {(look["marker"], look["open"] and look["marker"] not in LINES, tuple(look["dash"])) for look in key}
         assert len(looks) == len(key), name
+
+
+def test_what_is_foretold_of_a_label_has_its_colour(folder):
+    looks = {look["series"]: look for look in plot("behaviours", folder / "four-behaviours.csv")["key"]}
+    assert {"omi1", "boxes", "says so", "boxes, foretold"} <= set(looks)
+    for name, look in looks.items():
+        label = name.removesuffix(", foretold")
+        assert look["colour"] == looks[label]["colour"]
+        assert look["open"] == (label != name)
+    assert looks["omi1"]["colour"] == FORMAT_COLOURS["omi1"]
+    assert len({looks[name]["colour"] for name in ("omi1", "boxes", "says so")}) == 3
 
 
 def test_seeds_of_few_replicates_are_lines_of_their_own(folder):
