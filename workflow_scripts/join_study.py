@@ -10,7 +10,7 @@ from echochamber.jobs.job import Job, main
 def body(job: Job[StudySpec]) -> None:
     grid = Grid.of(job.spec)
     tables.join_files(grid, job.out, people=False)
-    job.write_provenance(read=grid.measured, thresholds=thresholds_sha256())
+    job.write_provenance(read=grid.measured, thresholds=thresholds_sha256(grid.file))
 
 
 main("join_study", StudySpec, body)
