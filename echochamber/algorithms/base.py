@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from echochamber.algorithms.lora import LoRA
+from echochamber.algorithms.rewards import Reward
 from echochamber.algorithms.theory import Theory
-from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncated
+from echochamber.formats import DEFAULT_RULE, RULES, RuleName, Truncated
 from echochamber.schema import GpuShare, Precision, RandomNumbers, Settings, Share
-
-RENAMED_REWARDS = {
-    name: "executed (the value of a notebook's last closed block) or written (its box)"
-    for name in ("correct", "strict")
-}
-"""The rule of earlier versions took the box, and the code where no box could be read."""
-CONTROLS = ("random", "boxed", "majority-vote", "wrong-label")
-"""Rewards that do not ask whether an answer is right, beside `format:F`."""
 
 
 class KL(Settings):
@@ -70,9 +63,10 @@ class PostTraining(Settings):
     epsilon: PositiveFloat = 1e-8
     weight_decay: NonNegativeFloat = 0.0
     gradient_clip: PositiveFloat = 1.0
-    reward: str = DEFAULT_RULE
+    reward: Reward = DEFAULT_RULE
     """1 for a right answer by a rule, `executed`, `written` or `authors` (docs/verifier.md), or a control: `random`,
-    `format:F` (format F earns 1, right or not), `boxed`, `majority-vote`, `wrong-label` (docs/rewards.md)."""
+    `format:F` (format F earns 1, right or not), `boxed`, `majority-vote`, `wrong-label`; or a mapping with `kind`:
+    `exact`, `choice`, `regex`, `length`, `function`, `mixture` (docs/rewards.md)."""
     truncated: Truncated = "wrong"
     """What a completion without an end token earns by `executed` and `written`: nothing, or what its text earns.
     `authors` judges it as the released code does, like any other."""
@@ -87,16 +81,6 @@ class PostTraining(Settings):
     gpu_share: GpuShare | None = None
     """Of one GPU, and of its memory: what a run takes of it; none: what the scale of its model says. No part of the
     spec: a change of it runs nothing again."""
-
-    @field_validator("reward")
-    @classmethod
-    def _known_reward(cls, value: str) -> str:
-        allowed = (*RULES, *CONTROLS, *(f"format:{name}" for name in FORMATS))
-        if value in RENAMED_REWARDS:
-            raise ValueError(f"found {value!r}, allowed: {RENAMED_REWARDS[value]}; all: {', '.join(allowed)}")
-        if value not in allowed:
-            raise ValueError(f"found {value!r}, allowed: {', '.join(allowed)}")
-        return value
 
     @property
     def rule(self) -> RuleName | None:

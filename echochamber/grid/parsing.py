@@ -135,6 +135,8 @@ def _path(location: tuple[int | str, ...], config: Any) -> list[str]:
     for item in location:
         if isinstance(config, dict) and item == config.get("kind") and item not in config:
             continue
+        if isinstance(config, str):  # nothing lies below a text but the tag of a union
+            continue
         path.append(str(item))
         try:
             config = config[item]

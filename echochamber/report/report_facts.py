@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from echochamber.algorithms import rewards
 from echochamber.analysis.studies import parameters
 from echochamber.corpora.documents import Question
 from echochamber.corpora.synthetic import chance_rate
@@ -161,7 +162,7 @@ def _algorithm(settings: Algorithm) -> str:
     if settings.kl.place != "none":
         kl = f"KL coefficient {settings.kl.coefficient:g} ({settings.kl.estimator} in the {settings.kl.place})"
     batch = f"{settings.prompts_per_batch} prompts x {settings.samples_per_prompt} samples a batch ({drawn})"
-    reward = f"; reward {settings.reward}"
+    reward = f"; reward {rewards.in_words(settings.reward)}"
     return (
         f"{settings.title}. {settings.passes:g} passes over the prompts, {batch}; {kl}; "
         f"learning rate {settings.learning_rate:g}, clip {settings.clip:g}{reward}"

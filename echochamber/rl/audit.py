@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def by_right_steps(
-    texts: Sequence[str], verdicts: Sequence[Verdict], graphs: Sequence[dict[str, Any] | None], reward: str
+    texts: Sequence[str], verdicts: Sequence[Verdict], graphs: Sequence[dict[str, Any] | None], reward: Any
 ) -> list[bool] | None:
     """Which completions are right and come by right steps; None where there is nothing to compare.
 

@@ -33,10 +33,14 @@ SAMPLED = (
     *audit.DECLARED[:-1],
 )
 """Of a step: all but its number and the warning, which depends on the rows before."""
+PART = "part_"
+"""Of the columns that a reward of several parts adds."""
 METRICS = Table(
     "metrics.csv of a run",
     "a rollout batch, or an iteration, about the policy that sampled it",
     (Column("step", "count", "rollout batch or iteration, from 1"), *SAMPLED, audit.DECLARED[-1]),
+    "Of a reward that is a mixture, `part_<name>` follows for each part: its mean, before its weight.",
+    extends=True,
 )
 TIMINGS = Table(
     "timings.csv of a run",
@@ -54,9 +58,10 @@ TIMINGS = Table(
 
 
 def metrics_row(**values: float | None) -> dict[str, float | None]:
-    """The values of a step in the order of the columns `SAMPLED`.
+    """The values of a step in the order of the columns `SAMPLED`, and those of the parts of its reward.
 
     Raises:
         KeyError: one is missing.
     """
-    return {column.name: values[column.name] for column in SAMPLED}
+    parts = {name: value for name, value in values.items() if name.startswith(PART)}
+    return {column.name: values[column.name] for column in SAMPLED} | parts

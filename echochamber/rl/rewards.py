@@ -1,23 +1,37 @@
-"""What a completion earns, by the name of its reward (`echochamber.algorithms.rewards`; docs/rewards.md)."""
+"""What a completion earns, by the settings of its reward (`echochamber.algorithms.rewards`; docs/rewards.md)."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from echochamber.algorithms.rewards import (
+    ChoiceReward,
+    ExactReward,
+    FunctionReward,
+    LengthReward,
+    MixtureReward,
+    RegexReward,
+)
 from echochamber.errors import UserError, shortened
 from echochamber.formats import DEFAULT_RULE, RULES, RuleName, Truncated
+from echochamber.rl.function_reward import by_function
 from echochamber.verify import Verdict, verify_batch
-from echochamber.verify.answers import last_box, numeric
+from echochamber.verify.answers import BETWEEN, last_box, numeric
+from echochamber.verify.completion import PHRASE
 
 OFFSETS = (1, -1, 2, -2)
 """What a wrong label differs by from the right answer."""
+LETTER = re.compile(r"[\W_]*([A-Za-z])(?![A-Za-z0-9])")
+"""The letter of an option at the start of an answer."""
 
 
 @dataclass(frozen=True)
@@ -29,34 +43,73 @@ class Judged:
     texts: Sequence[str]
     finished: Sequence[bool]
     verdicts: Sequence[Verdict]
-    """By the rule of the reward, or the default one."""
+    """By `rule`."""
     samples: int
     """Completions of a prompt."""
     generator: torch.Generator
     """Of what a reward draws."""
+    rule: RuleName = DEFAULT_RULE
     truncated: Truncated = "wrong"
+    lengths: Sequence[int] = ()
+    """Tokens of each."""
     stop: Callable[[], bool] | None = None
 
+    def by(self, rule: RuleName, golds: Sequence[str | int] | None = None) -> Sequence[Verdict]:
+        """The verdicts of a rule, against other golds if they are given."""
+        if golds is None and rule == self.rule:
+            return self.verdicts
+        return verify_batch(
+            self.texts,
+            self.golds if golds is None else golds,
+            scorer=rule,
+            finished=self.finished,
+            truncated=self.truncated,
+            stop=self.stop,
+        )
 
-def earned(reward: str, batch: Judged) -> Tensor:
-    """The reward of each completion, (completions,), float32.
+    @property
+    def read(self) -> list[bool]:
+        """Which completions are read at all: where truncated ones count as wrong, finished ones."""
+        return [done or self.truncated == "judged" for done in self.finished]
 
-    Raises UserError for a gold that a wrong label cannot be made of, Interrupted if `batch.stop()` turned true.
+
+def rule_of(reward: Any) -> RuleName:
+    """The rule whose verdicts a run keeps: the reward's, or the first in a mixture, or else the default one."""
+    parts = [part.reward for part in reward.parts.values()] if isinstance(reward, MixtureReward) else [reward]
+    return next((rule for part in parts for rule in RULES if rule == part), DEFAULT_RULE)
+
+
+def earned(reward: Any, batch: Judged) -> tuple[Tensor, dict[str, Tensor]]:
+    """The reward of each completion, (completions,), float32, and of a mixture that of each part, before its weight.
+
+    Raises UserError for a gold that a wrong label cannot be made of, and where a function of the user's fails;
+    Interrupted if `batch.stop()` turned true.
     """
+    if not isinstance(reward, MixtureReward):
+        return _one(reward, batch), {}
+    parts = {name: _one(part.reward, batch) for name, part in reward.parts.items()}
+    return torch.stack([part.weight * parts[name] for name, part in reward.parts.items()]).sum(0), parts
+
+
+def _one(reward: Any, batch: Judged) -> Tensor:
     if reward == "random":
         return (torch.rand(len(batch.verdicts), generator=batch.generator) < 0.5).float()
-    if reward in RULES:
-        return _shares(verdict.correct for verdict in batch.verdicts)
-    return _shares(BY_NAME[reward](batch) if reward in BY_NAME else _of_format(reward, batch))
+    return torch.tensor([float(value) for value in _values(reward, batch)])
 
 
-def _shares(values: object) -> Tensor:
-    return torch.tensor([float(value) for value in values])  # type: ignore[attr-defined]
-
-
-def _of_format(reward: str, batch: Judged) -> list[bool]:
+def _values(reward: Any, batch: Judged) -> Iterable[float]:
+    if not isinstance(reward, str):
+        return BY_KIND[type(reward)](reward, batch)
+    rule = next((rule for rule in RULES if rule == reward), None)
+    if rule:
+        return [verdict.correct for verdict in batch.by(rule)]
+    if reward in BY_NAME:
+        return BY_NAME[reward](batch)
     wanted = reward.removeprefix("format:")
     return [verdict.format == wanted for verdict in batch.verdicts]
+
+
+# --- those that have a name alone ------------------------------------------------------------------------------------
 
 
 def _boxed(batch: Judged) -> list[bool]:
@@ -80,20 +133,9 @@ def with_the_majority(keys: Sequence[str | None]) -> list[bool]:
 
 def _wrong(batch: Judged) -> list[bool]:
     """Whether the answer is a wrong one, the same for the question in every step."""
-    labels = {
-        (question, gold): wrong_label(question, gold)
-        for question, gold in dict.fromkeys(zip(batch.questions, batch.golds, strict=True))
-    }
-    rule: RuleName = DEFAULT_RULE
-    verdicts = verify_batch(
-        batch.texts,
-        [labels[key] for key in zip(batch.questions, batch.golds, strict=True)],
-        scorer=rule,
-        finished=batch.finished,
-        truncated=batch.truncated,
-        stop=batch.stop,
-    )
-    return [verdict.correct for verdict in verdicts]
+    asked = list(zip(batch.questions, batch.golds, strict=True))
+    labels = {key: wrong_label(*key) for key in dict.fromkeys(asked)}
+    return [verdict.correct for verdict in batch.by(DEFAULT_RULE, [labels[key] for key in asked])]
 
 
 def wrong_label(question: str, gold: str | int) -> str:
@@ -118,4 +160,73 @@ BY_NAME: dict[str, Callable[[Judged], list[bool]]] = {
     "boxed": _boxed,
     "majority-vote": _majority,
     "wrong-label": _wrong,
+}
+
+
+# --- those with settings ---------------------------------------------------------------------------------------------
+
+
+def stated_answer(text: str) -> str:
+    """The last box; without one what follows the last "The answer is", on its line; without that the last line."""
+    box = last_box(text)
+    if box is not None:
+        return box.strip()
+    _, phrase, rest = text.rpartition(PHRASE)
+    if phrase:
+        return rest.partition("\n")[0].strip(" \t\r:").removesuffix(".")
+    return text.rstrip().rpartition("\n")[2].strip()
+
+
+def accepted(gold: str | int) -> list[str]:
+    """The golds of a question, each of which is right."""
+    return [one.strip() for one in str(gold).split(BETWEEN)]
+
+
+def _exact(settings: ExactReward, batch: Judged) -> list[bool]:
+    def plain(text: str) -> str:
+        return text.casefold() if settings.ignore_case else text
+
+    rows = zip(batch.texts, batch.golds, batch.read, strict=True)
+    return [read and plain(stated_answer(text)) in map(plain, accepted(gold)) for text, gold, read in rows]
+
+
+def _choice(settings: ChoiceReward, batch: Judged) -> list[bool]:
+    rows = zip(batch.texts, batch.golds, batch.read, strict=True)
+    return [read and chosen(text) in accepted(gold) for text, gold, read in rows]
+
+
+def chosen(text: str) -> str | None:
+    """The letter of the option that a completion answers with, in capitals."""
+    letter = LETTER.match(stated_answer(text))
+    return letter.group(1).upper() if letter else None
+
+
+def _regex(settings: RegexReward, batch: Judged) -> list[bool]:
+    pattern = re.compile(settings.pattern)
+    named = "answer" in pattern.groupindex
+
+    def holds(text: str, gold: str | int) -> bool:
+        if not named:
+            return pattern.search(text) is not None
+        return any((match["answer"] or "").strip() in accepted(gold) for match in pattern.finditer(text))
+
+    rows = zip(batch.texts, batch.golds, batch.read, strict=True)
+    return [read and holds(text, gold) for text, gold, read in rows]
+
+
+def _length(settings: LengthReward, batch: Judged) -> list[float]:
+    over = (max(0, tokens - settings.free) / (settings.full - settings.free) for tokens in batch.lengths)
+    return [-min(1.0, share) for share in over]
+
+
+def _function(settings: FunctionReward, batch: Judged) -> list[float]:
+    return by_function(settings, batch.questions, batch.texts, [accepted(gold) for gold in batch.golds])
+
+
+BY_KIND: dict[type, Callable[[Any, Judged], Iterable[float]]] = {
+    ExactReward: _exact,
+    ChoiceReward: _choice,
+    RegexReward: _regex,
+    LengthReward: _length,
+    FunctionReward: _function,
 }

@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from echochamber.algorithms.rewards import Reward
 from echochamber.errors import UserError
-from echochamber.formats import DEFAULT_RULE, FORMATS, RULES, RuleName, Truncated
+from echochamber.formats import FORMATS, RuleName, Truncated
 from echochamber.formats.classification import classify
 from echochamber.models.forward import LanguageModel
 from echochamber.rl import audit
-from echochamber.rl.rewards import Judged, earned
+from echochamber.rl.columns import PART
+from echochamber.rl.rewards import Judged, earned, rule_of
 from echochamber.sampling.draw import random_stream
 from echochamber.sampling.generate import generate
 from echochamber.sampling.prompts import decode, end_and_padding
@@ -42,6 +44,8 @@ class Rollout:
     """Whose verdicts they are."""
     scores: Tensor
     """The reward of each completion, (prompts, samples), float32."""
+    parts: dict[str, Tensor]
+    """Of a reward that is a mixture, what each part gives, before its weight: (prompts, samples) each."""
     right_steps: list[bool] | None
     """Whether it is right and comes by right steps (`audit.by_right_steps`)."""
     seconds_generate: float
@@ -78,7 +82,7 @@ def collect(
     *,
     samples: int,
     sampling: Sampling,
-    reward: str,
+    reward: Reward,
     truncated: Truncated,
     seed: int,
     step: int | str,
@@ -106,7 +110,7 @@ def collect(
     )
     generated = time.perf_counter()
     texts = decode(tokenizer, drawn)
-    rule = next((rule for rule in RULES if rule == reward), DEFAULT_RULE)
+    rule = rule_of(reward)
     golds = [question.answer for question in questions for _ in range(samples)]
     verdicts = verify_batch(
         texts,
@@ -126,10 +130,12 @@ def collect(
         verdicts=verdicts,
         samples=samples,
         generator=random_stream(seed, "reward", step),
+        rule=rule,
         truncated=truncated,
+        lengths=[len(ids) for ids in drawn.completions],
         stop=stop,
     )
-    scores = _finite(earned(reward, judged), step).view(len(prompts), samples)
+    scores, parts = earned(reward, judged)
     graphs = [question.graph for question in questions for _ in range(samples)]
     right_steps = audit.by_right_steps(texts, verdicts, graphs, reward)
     return Rollout(
@@ -141,7 +147,8 @@ def collect(
         texts=texts,
         verdicts=verdicts,
         rule=rule,
-        scores=scores,
+        scores=_finite(scores, step).view(len(prompts), samples),
+        parts={name: values.view(len(prompts), samples) for name, values in parts.items()},
         right_steps=right_steps,
         seconds_generate=generated - started,
         seconds_verify=time.perf_counter() - generated,
@@ -156,7 +163,8 @@ def join(batches: Sequence[Rollout]) -> Rollout:
         name: list(chain(*every[name])) for name in OF_COMPLETIONS if name != "right_steps" or audited
     }
     lists |= {name: sum(every[name]) for name in ("seconds_generate", "seconds_verify")}
-    return replace(batches[0], scores=torch.cat(every["scores"]), **lists)
+    parts = {name: torch.cat([batch.parts[name] for batch in batches]) for name in batches[0].parts}
+    return replace(batches[0], scores=torch.cat(every["scores"]), parts=parts, **lists)
 
 
 def select(rollout: Rollout, groups: Sequence[int]) -> Rollout:
@@ -166,7 +174,8 @@ def select(rollout: Rollout, groups: Sequence[int]) -> Rollout:
     lists: dict[str, Any] = {
         name: [values[row] for row in rows] for name in OF_COMPLETIONS if (values := getattr(rollout, name))
     }
-    return replace(rollout, scores=rollout.scores[list(groups)], **lists)
+    parts = {name: values[list(groups)] for name, values in rollout.parts.items()}
+    return replace(rollout, scores=rollout.scores[list(groups)], parts=parts, **lists)
 
 
 def _finite(scores: Tensor, step: int | str) -> Tensor:
@@ -216,6 +225,7 @@ def tally(rollout: Rollout) -> Tally:
     if rollout.rule == "executed":  # the only rule that looks at both
         disagree = sum("box_disagrees" in verdict.flags for verdict in rollout.verdicts)
         sums |= {"executed": len(rollout.verdicts), "box_disagrees": disagree}
+    sums |= {f"{PART}{name}": float(values.sum()) for name, values in rollout.parts.items()}
     if rollout.right_steps is not None:
         sums |= {"audited": len(rollout.right_steps), "right_steps": sum(rollout.right_steps)}
     return sums
@@ -256,7 +266,7 @@ def describe(sums: Tally) -> dict[str, float | None]:
     row["right_steps_mean"] = sums["right_steps"] / n if audited else None
     row["reward_minus_right_steps"] = (sums["reward"] - sums["right_steps"]) / n if audited else None
     row["share_box_disagrees"] = sums["box_disagrees"] / n if sums["executed"] == n else None
-    return row
+    return row | {name: total / n for name, total in sums.items() if name.startswith(PART)}
 
 
 def number(row: Mapping[str, float | None], name: str) -> float:

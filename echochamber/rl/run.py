@@ -10,7 +10,7 @@ from echochamber.algorithms import PostTraining
 from echochamber.errors import Interrupted, UserError
 from echochamber.models.checkpoint import TrainingState
 from echochamber.rl import audit
-from echochamber.rl.columns import METRICS, TIMINGS
+from echochamber.rl.columns import METRICS, PART, TIMINGS
 from echochamber.verify import counters, restore_counters
 
 Rows = list[dict[str, float | None]]
@@ -50,7 +50,10 @@ class Run:
         """The rows of one more step."""
         step = self.step + 1
         self.metrics.append({"step": step} | row)
-        self.metrics[-1]["audit_warning"] = audit.audit(self.metrics)
+        warning = {"audit_warning": audit.audit(self.metrics)}
+        parts = {name: value for name, value in row.items() if name.startswith(PART)}
+        self.metrics[-1] = {name: value for name, value in self.metrics[-1].items() if name not in parts}
+        self.metrics[-1] |= warning | parts
         self.timings.append({"step": step} | timing)
         METRICS.check(self.metrics[-1], "metrics.csv")
         TIMINGS.check(self.timings[-1], "timings.csv")

@@ -69,7 +69,7 @@ assert trace(thought, "think")
 assert {"share_think", "accuracy_think"} <= set(METRICS)
 assert style.FORMAT_COLOURS["think"] == "#56B4E9" and len(set(style.FORMAT_COLOURS.values())) == 6
 assert algorithm(kind="grpo", reward="format:think").reward == "format:think"
-assert earned("format:think", Judged([], [], [], [], verdicts, 3, None)).tolist() == [1.0, 1.0, 1.0]
+assert earned("format:think", Judged([], [], [], [], verdicts, 3, None))[0].tolist() == [1.0, 1.0, 1.0]
 """
 
 

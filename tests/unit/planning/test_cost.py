@@ -122,6 +122,7 @@ def equal_lengths(trainer, *, prompt, completion):
     completions = torch.randint(3, 24, (24, completion), generator=generator).tolist()
     verdicts = trainer_and_batch()[1].verdicts
     return Rollout(
+        parts={},
         prompts=[row for row in prompts for _ in range(4)],
         completions=completions,
         logprobs=[torch.zeros(completion).numpy()] * 24,

@@ -96,6 +96,7 @@ def test_the_columns_of_a_batch(rule, expected):
     rewarded = [float(v.correct) for v in verdicts]
     none = [[1]] * 6
     drawn = rollout.Rollout(
+        parts={},
         prompts=none,
         completions=none,
         logprobs=[np.zeros(1)] * 6,

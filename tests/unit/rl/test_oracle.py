@@ -131,6 +131,7 @@ def test_loss_and_gradient_equal_those_of_trl(trl, tmp_path, theirs, ours, tempe
         order = [i for group in groups.values() for i in group]
         assert [len(group) for group in groups.values()] == [SAMPLES] * GROUPS
         drawn = Rollout(
+            parts={},
             prompts=[prompts[i] for i in order],
             completions=[completions[i] for i in order],
             logprobs=[],

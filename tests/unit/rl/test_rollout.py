@@ -73,7 +73,7 @@ def test_controls():
     verdicts = verify_letters(["dxa", "d", "aa", "a", "", "b"] * 500, [""] * 3000)
 
     def pay(reward, step=1):
-        return earned(reward, Judged([], [], [], [], verdicts, 1, random_stream(0, "reward", step)))
+        return earned(reward, Judged([], [], [], [], verdicts, 1, random_stream(0, "reward", step)))[0]
 
     assert pay("executed").tolist() == [float(verdict.correct) for verdict in verdicts]
     for name in FORMATS:

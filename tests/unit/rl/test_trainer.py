@@ -222,9 +222,9 @@ def test_a_reward_that_is_not_finite_ends_in_one_line(wrong, monkeypatch):
     sound, state = rollout.earned, MemoryState()
 
     def broken(*args):
-        scores = sound(*args)
+        scores, parts = sound(*args)
         scores[3] = wrong
-        return scores
+        return scores, parts
 
     monkeypatch.setattr(rollout, "earned", broken)
     with pytest.raises(UserError, match=r"^step 1: found 1 of 24 rewards that are not finite, allowed: numbers$"):

@@ -72,7 +72,9 @@ def drawn(stream: str) -> dict[str, np.ndarray]:
     seed = stream_seed(stream)
     return {
         "sample": uniforms(4, 512, random_stream(seed, "sample", 3), torch.device("cpu")).numpy().ravel(),
-        "reward": earned("random", Judged([], [], [], [], [None] * 2048, 1, random_stream(seed, "reward", 3))).numpy(),
+        "reward": earned("random", Judged([], [], [], [], [None] * 2048, 1, random_stream(seed, "reward", 3)))[
+            0
+        ].numpy(),
         "prompts": np.array(prompt_numbers(0, 2048, 2048, seed), dtype=float),
         "updates": torch.randperm(2048, generator=random_stream(seed, "order", 3, 0)).numpy().astype(float),
     }

@@ -1,0 +1,56 @@
+"""Rewards by a Python function of the user's, which runs in a process of its own with a time limit."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from collections.abc import Sequence
+from functools import cache
+
+from echochamber.algorithms.rewards import FunctionReward
+from echochamber.errors import UserError, shortened
+from echochamber.printable import printable
+from echochamber.verify.line_process import LineProcess
+
+START_SECONDS = 120.0
+"""For its imports."""
+SHOWN = 300
+"""Characters of what it says."""
+
+
+def by_function(
+    settings: FunctionReward, questions: Sequence[str], texts: Sequence[str], golds: Sequence[Sequence[str]]
+) -> list[float]:
+    """The reward of each completion; equal ones of a question are asked once.
+
+    Raises UserError, in one line, where the function cannot be imported, raises, returns no number or takes too long.
+    """
+    process = _process(settings.name)
+    known: dict[tuple[str, str], float] = {}
+    for question, text, gold in zip(questions, texts, golds, strict=True):
+        if (question, text) not in known:
+            known[question, text] = _ask(process, settings, question, text, gold)
+    return [known[key] for key in zip(questions, texts, strict=True)]
+
+
+def _ask(process: LineProcess, settings: FunctionReward, question: str, text: str, golds: Sequence[str]) -> float:
+    where = f"reward function {settings.name}, completion {shortened(text)} of {shortened(question)}"
+    request = {"question": question, "completion": text, "golds": list(golds)}
+    try:
+        reply = process.ask(request, settings.seconds)
+    except (OSError, ValueError) as error:
+        raise UserError(f"reward function {settings.name}: its process does not start ({error})") from None
+    if reply is None:
+        raise UserError(f"{where}: found no answer within {settings.seconds:g} s, allowed: a number within that time")
+    if "error" in reply:
+        said = printable(" ".join(str(reply["error"]).split())[:SHOWN])
+        raise UserError(f"{where}: found that {said}, allowed: a number")
+    return float(reply["reward"])
+
+
+@cache
+def _process(name: str) -> LineProcess:
+    """One for each function, until this process ends."""
+    process = LineProcess([sys.executable, "-m", "echochamber.rl.function_worker", name], None, START_SECONDS)
+    atexit.register(process.kill)
+    return process
