@@ -135,7 +135,7 @@ def _path(location: tuple[int | str, ...], config: Any) -> list[str]:
     for item in location:
         if isinstance(config, dict) and item == config.get("kind") and item not in config:
             continue
-        if isinstance(config, str):  # nothing lies below a text but the tag of a union
+        if isinstance(config, str) and item != "[key]":  # nothing lies below a text but the tag of a union
             continue
         path.append(str(item))
         try:
