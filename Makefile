@@ -9,6 +9,7 @@ CORES ?= all
 # What the slurm profile needs on top, beside the environment: with it installed there, every call of Snakemake would
 # wait for a Slurm controller that this machine may not have.
 SLURM_PLUGIN := build/slurm-plugin
+TRACKERS := build/trackers
 SLURM_CLUSTER := build/slurm-cluster
 
 .PHONY: help grid-is-read demo test test-fast lint format accept-code findings part keep keep-check register figures report report-now compare plan status watch clean-results slurm-plugin slurm-up slurm-down
@@ -41,7 +42,7 @@ demo: grid-is-read
 	@$(BIN)/snakemake --cores $(CORES) --configfile $(GRID)
 	@$(BIN)/python workflow_scripts/show_answers.py --grid $(GRID)
 
-test: lint $(if $(shell command -v slurmctld),$(SLURM_PLUGIN)/.ready)
+test: lint $(TRACKERS)/.ready $(if $(shell command -v slurmctld),$(SLURM_PLUGIN)/.ready)
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile tests
 
 # For the edit loop: the rooms whose tests need no model, no child process and no Snakemake.
@@ -120,6 +121,11 @@ slurm-down:
 
 $(SLURM_PLUGIN)/.ready: requirements-slurm.lock $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(SLURM_PLUGIN) --requirement $<
+	touch $@
+
+# What the tests of trackers use, beside the environment.
+$(TRACKERS)/.ready: requirements-trackers.lock $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(TRACKERS) --requirement $<
 	touch $@
 
 # The lock file names exact versions; the project itself is installed in place.

@@ -15,7 +15,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from echochamber.data import download
 from echochamber.errors import UserError
-from echochamber.jobs import brief, console, gpus, lock
+from echochamber.jobs import brief, console, gpus, lock, trackers
 from echochamber.grid import parsing, said
 from echochamber.settings import NAME
 from echochamber.settings.claims import pack_thresholds
@@ -74,8 +74,15 @@ NO_BARS = "HF_HUB_DISABLE_PROGRESS_BARS=1"  # of libraries: they would stand in 
 SCRIPT = f"{NO_BARS} PYTHONPATH={PYTHONPATH} exec {PYTHON} {shlex.quote(workflow.basedir)}/workflow_scripts"
 REQUEUE = "--requeue" if workflow.exec_mode == ExecMode.REMOTE else ""
 COMPILED = shlex.quote(str((RESULTS / "compiled").absolute()))  # what torch compiles for one job serves all of them
+TRACKERS = (  # of the environment, not of a job's spec: a tracker that is added reruns nothing
+    f"export {trackers.NAMES}={','.join(GRID.file.trackers)} "
+    f"{trackers.FOLDER}={shlex.quote(str((RESULTS / 'trackers').absolute()))}; "
+    if GRID.file.trackers
+    else ""
+)
 PREFIX = (  # {{ }}: it is formatted
     "set -euo pipefail; "  # Snakemake's own prefix, which this one replaces
+    f"{TRACKERS}"
     f"export TORCHINDUCTOR_CACHE_DIR=${{{{TORCHINDUCTOR_CACHE_DIR:-{COMPILED}}}}}; "
     f'script() {{{{ script=$1; shift; {SCRIPT}/"$script".py "$@"; }}}}; '
     f'job() {{{{ script=$1; shift; script "$script" --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '
@@ -113,5 +120,7 @@ onstart:
         tokenizer=any(rule == "tokenizer" for rule, _ in to_read),
         models=any(rule in ("posttrain", "evaluate", "probe") for rule, _ in to_read),
     )
+    if any(rule in ("pretrain", "posttrain") for rule, _ in to_read):
+        nowhere += trackers.missing(GRID.file.trackers)
     if nowhere:
         sys.exit("\n".join(nowhere))

@@ -53,6 +53,7 @@ def part(file: GridFile, stage: str, study: str | None = None) -> GridFile:
         "scales": {name: unplaced(scale) for name, scale in file.scales.items()},
         "algorithms": {name: unplaced(algorithm) for name, algorithm in file.algorithms.items()},
         "hardware": Hardware(),
+        "trackers": (),
     }
     if stage not in ("claims", "report"):
         change |= {"primary": {}, "registered": None}

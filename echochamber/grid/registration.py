@@ -15,7 +15,7 @@ from echochamber.errors import UserError
 from echochamber.jobs.files import write_json
 from echochamber.settings import GridFile
 
-FREE = {"registered", "hardware", "judge", "data"}
+FREE = {"registered", "hardware", "judge", "data", "trackers"}
 """Settings that are no part of a registration: where jobs run and what reads their results."""
 
 

@@ -99,6 +99,8 @@ class TrainingState:
         self.writer = ThreadPoolExecutor(1, "save")
         self.writing: Future[None] | None = None
         self.superseded = Event()
+        self.follow: Callable[[list[dict[str, Any]]], object] = lambda rows: None
+        """Is shown the rows of metrics.csv, as often as they are (`jobs.trackers`)."""
         start_afresh_unless_same(folder, spec)
 
     def due(self) -> bool:
@@ -188,6 +190,7 @@ class TrainingState:
             files.remove(self.folder / METRICS)
             return
         files.write_csv(self.folder / METRICS, pd.DataFrame(metrics))
+        self.follow(metrics)
         self.last_table = time.monotonic()
 
     def keep(self, step: int, model, tokenizer, weights: dict[str, torch.Tensor] | None = None) -> None:

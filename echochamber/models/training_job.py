@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from echochamber.errors import Interrupted
-from echochamber.jobs import attempts, files
+from echochamber.jobs import attempts, files, trackers
 from echochamber.jobs.job import Job
 from echochamber.jobs.lock import sole_writer
 from echochamber.models import device as devices
@@ -41,6 +41,8 @@ def run(
         earlier = stack.enter_context(attempts.attempt(job.state)) if processes.first else None
         result = processes.agree(state.finished() if processes.first else None)
         if result is None:
+            if state:
+                state.follow = stack.enter_context(trackers.following(job))
             metrics, timings = train(state)
             result = {"metrics": metrics, "timings": timings, "report": report()}
             if processes.first:

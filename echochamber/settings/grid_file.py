@@ -180,6 +180,8 @@ class GridFile(Settings):
     judge: Judge | None = None
     """Who names the errors in wrong answers, beside the rules; none: nobody."""
     studies: dict[Name, Study] = Field(min_length=1)
+    trackers: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
+    """Who is shown the metrics of training while it runs (docs/trackers.md); each library is an extra."""
     registered: str | None = None
     """The file that fixes this grid before its runs (`make register`); none: it is not registered."""
     primary: dict[Annotated[str, OneOf(CLAIMS)], Primary] = Field(default_factory=dict)
