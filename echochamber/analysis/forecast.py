@@ -55,13 +55,15 @@ class Pick(NamedTuple):
     """Of that winner, at least 1/2."""
 
 
-def features(written: np.ndarray, right: np.ndarray, formats: tuple[str, str]) -> tuple[float, float]:
-    """Of one base model. written, right: counts of completions by format, (formats,).
+def features(
+    written: np.ndarray, right: np.ndarray, formats: tuple[str, str], among: Sequence[str] = FORMATS
+) -> tuple[float, float]:
+    """Of one base model. written, right: counts of completions by format, (formats,), in the order of `among`.
 
     Half a completion, half right, is added to each of the two: a format never seen has odds, and no accuracy of 0 or 1
     comes from one completion.
     """
-    a, b = (FORMATS.index(name) for name in formats)
+    a, b = (among.index(name) for name in formats)
     count_a, count_b = written[a] + 0.5, written[b] + 0.5
     accuracy = (right[a] + 0.25) / count_a - (right[b] + 0.25) / count_b
     return float(np.log(count_a / count_b)), float(accuracy)

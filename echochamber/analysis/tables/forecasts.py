@@ -98,8 +98,8 @@ def forecasts(answers: Answers, formats: Sequence[str] = FORMATS) -> list[dict]:
         row("most accurate", "winner", form=formats[int(accuracy.argmax())]),
     ]
     first, second = sorted(int(index) for index in np.argsort(-shares, kind="stable")[:2])
-    pair = FORMATS[first], FORMATS[second]
-    likelier, probability = pick(features(written.sum(0), right.sum(0), pair), pair, learned())
+    pair = formats[first], formats[second]
+    likelier, probability = pick(features(written.sum(0), right.sum(0), pair, formats), pair, learned())
     rows.append(row("calibrated", "winner", np.array([probability, np.nan, np.nan]), likelier))
     for beta in (0.0, *sorted(thresholds()["T1"]["coefficients"])):
         name = "limit" if beta == 0 else "T1"

@@ -85,6 +85,15 @@ def test_the_forecast_is_that_of_formats(grid):
     assert both["estimate"].tolist() == pytest.approx(both["estimate_other"].tolist(), abs=0, nan_ok=True)
 
 
+def test_a_forecast_names_labels_of_its_own_behaviour_alone(grid):
+    """Also by the forecaster that was learned from formats."""
+    table = join.forecast(grid)
+    known = {kind.behaviour: set(kind.labels) for kind in labels.kinds(grid.file.behaviours)}
+    for behaviour, rows in table.groupby("behaviour"):
+        assert set(rows["label"]) <= known[behaviour]
+        assert {"calibrated", "T1", "limit", "most frequent", "most accurate"} <= set(rows["forecast"])
+
+
 def test_shares_and_accuracy_of_own_labels_and_marks_by_hand(grid, behaviours):
     run = next(iter(grid.runs.values()))
     samples = pd.read_parquet(grid.paths.samples(run.id, "synth-gsm"))
