@@ -12,8 +12,10 @@ import pytest
 from hostile_texts import TEXTS
 
 from echochamber import figures
+from echochamber.analysis.behaviours import join
 from echochamber.analysis.claims import claims
 from echochamber.analysis.tables import tables
+from echochamber.jobs.files import write_csv
 from echochamber.report import completions, page
 
 STUDIES = {
@@ -33,18 +35,21 @@ STUDIES = {
         "algorithms": ["grpo"],
         "prompts": ["synth-gsm"],
         "benchmarks": ["synth-gsm"],
-        "figures": ["mixtures", "dynamics"],
+        "figures": ["mixtures", "dynamics", "behaviours", "amplified"],
         "claims": ["C4"],
     },
 }
+BEHAVIOURS = {"code": {"preset": "code-or-prose"}, "habits": {"marks": {"boxes": r"boxed\{"}}}
 HOSTILE = "tg+omi1+omi2/nano/seed0/grpo/synth-gsm/seed0"
 """The run whose completions are `TEXTS`, again and again."""
 
 
 @pytest.fixture(scope="session")
 def grid(tmp_path_factory):
-    grid = fabricated.grid(tmp_path_factory.mktemp("results"), **STUDIES)
+    file = fabricated.grid_file(**STUDIES) | {"behaviours": BEHAVIOURS}
+    grid = fabricated.of(file, tmp_path_factory.mktemp("results"))
     fabricated.fabricate(grid, questions=10, steps=(1, 8))
+    fabricated.label(grid)
     return grid
 
 
@@ -52,8 +57,13 @@ def grid(tmp_path_factory):
 def report(grid) -> Path:
     """report.html, with one page of completions beside it."""
     built = tables.build(grid)
+    for study in grid.file.studies:
+        joined = join.join(type(grid).of(grid.behaviours_spec(study)), built["outcomes"])
+        for name, table in joined.items():
+            write_csv(grid.paths.behaviours(study) / f"{name}.csv", table)
     for study, kind in grid.figures:
-        figures.save(*figures.draw(grid, study, kind, built), grid.paths.figures / f"{study}-{kind}")
+        labelled = join.read(grid, study)
+        figures.save(*figures.draw(grid, study, kind, built | labelled), grid.paths.figures / f"{study}-{kind}")
     file = grid.paths.samples(HOSTILE, "synth-gsm")
     samples = pd.read_parquet(file)
     texts = [text for text in TEXTS if not any("\ud800" <= c <= "\udfff" for c in text)]

@@ -17,7 +17,7 @@ def test_it_opens_with_one_request_and_shows_each_answer(report, opened):
     assert not [url for url in one.asked[1:] if not url.startswith(("data:", "blob:"))]
     assert page.locator(".card").count() == 2
     assert page.locator(".card").first.get_by_text("Which format wins?").is_visible()
-    assert page.locator(".plot:visible").count() == 6
+    assert page.locator(".plot:visible").count() == 8
 
 
 def test_nothing_that_is_put_into_the_page_can_run_or_load(report, opened):
@@ -104,7 +104,7 @@ def test_print_has_pictures_and_no_controls(report, opened):
     page = one.go(report)
     one.show_all()
     page.emulate_media(media="print")
-    assert page.locator("figure img:visible").count() == 6
+    assert page.locator("figure img:visible").count() == 8
     assert page.locator("nav:visible, .filter:visible, .plot:visible, #browser:visible").count() == 0
 
 
