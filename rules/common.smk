@@ -25,6 +25,9 @@ GRID_FILES = [Path(name) for name in workflow.configfiles]
 
 # What the rule `compare` compares with; no setting of the grid.
 WITH = str(config.pop("with", ""))
+# What the rule `publish` uploads and where to.
+PUBLISHED = [f"--{key}={config.pop(key)}" for key in ("run", "to") if config.get(key)]
+PUBLISHED += ["--public"] if config.pop("public", False) is True else []
 
 try:
     for grid_file in GRID_FILES:

@@ -6,6 +6,7 @@ localrules:
     write_report,
     report_now,
     compare,
+    publish,
     plan,
     status,
 
@@ -83,6 +84,26 @@ rule compare:
         "Comparison with {params.there}"
     shell:
         "script compare_grids {params.here:q} {params.there:q} 2> {log:q}"
+
+
+# `snakemake publish --config run=ID` lays out and lists; `to=OWNER/NAME` uploads, private without `public=true`.
+rule publish:
+    input:
+        RESULTS / "report.html",
+    log:
+        RESULTS / "logs/publish.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        spec=of_grid("report"),
+        what=PUBLISHED,
+    message:
+        "Publishing {params.what}"
+    shell:
+        "script publish --spec {params.spec:q} {params.what:q} 2> {log:q}"
 
 
 # Without a declared output, so that it is printed each time that it is asked for. Writes plan.csv.

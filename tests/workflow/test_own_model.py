@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import bases
+import datasets
 import pandas as pd
 import pytest
 import torch
+import upload_hub
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from workflow_grid import Grid
@@ -81,3 +83,50 @@ def test_its_planned_size_fits_the_card_that_it_names(grid):
     assert "too large" not in planned.stdout
     assert "2 of 2 claims have the replicates" in planned.stdout
     assert "guessed: models" not in planned.stdout
+
+
+def test_publish_writes_a_card_and_lists_what_would_be_uploaded(grid):
+    dry = grid.snakemake("--", "publish")
+    assert dry.returncode == 0, dry.stdout
+    assert "dry run: " in dry.stdout
+    folder = grid.results / "publish/imported--qwen--grpo--gsm8k--seed0"
+    assert AutoModelForCausalLM.from_pretrained(folder / "model").dtype == torch.float32
+    card = (folder / "model/README.md").read_text(encoding="utf-8")
+    head = yaml.safe_load(card.split("---")[1])
+    assert (head["library_name"], head["tags"]) == ("transformers", ["echochamber", "grpo"])
+    assert "base_model" not in head  # a folder of this machine is nothing that the hub knows
+    gains = pd.read_csv(grid.results / "tables/gains.csv")
+    row = gains[(gains["scorer"] == "written") & (gains["metric"] == "greedy_accuracy")].iloc[0]
+    low, high = (f"{row[end]:+.2f}" for end in ("low", "high"))
+    assert f"| gsm8k | greedy accuracy | {row['base']:.2f} | {row['final']:.2f} | {row['estimate']:+.2f} [{low}" in card
+    assert f"{low}, {high}]" in card
+    for said in ("reward: written", "Reason step by step", "What does RL on GSM8K do to my model?", "torch 2"):
+        assert said in card
+    assert "host" not in json.loads((folder / "model/provenance.json").read_text(encoding="utf-8"))["machine"]
+    assert (folder / "model/tables/scores.csv").exists()
+    assert list((folder / "model/figures").glob("own-*.png"))
+    samples = datasets.load_dataset(str(folder / "samples"), "gsm8k", split="train", cache_dir=str(grid.folder / "hf"))
+    measured = pd.read_parquet(grid.results / "evals/imported/qwen/grpo/gsm8k/seed0/gsm8k/samples.parquet")
+    assert samples["completion"] == measured["completion"].tolist()
+
+
+def test_publish_uploads_model_and_samples(grid, tmp_path):
+    with upload_hub.serve(tmp_path) as address:
+        online = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0", "HF_TOKEN": "hf_stub", "HF_HUB_DISABLE_XET": "1"}
+        ran = grid.snakemake("--config", "to=me/mine", "--", "publish", environment=online)
+        assert ran.returncode == 0, ran.stdout
+        refused = grid.snakemake("--config", "to=nobody/mine", "--", "publish", environment=online)
+    folder = grid.results / "publish/imported--qwen--grpo--gsm8k--seed0"
+    for repository, part in (("models/me/mine", "model"), ("datasets/me/mine-samples", "samples")):
+        ours = {
+            path.relative_to(folder / part): path.read_bytes() for path in (folder / part).rglob("*") if path.is_file()
+        }
+        theirs = {
+            path.relative_to(tmp_path / repository): path.read_bytes()
+            for path in (tmp_path / repository).rglob("*")
+            if path.is_file()
+        }
+        assert theirs == ours
+    assert (tmp_path / "created.jsonl").read_text().count('"visibility": "private"') == 2
+    assert refused.returncode == 1
+    assert "to: nobody/mine: the upload failed" in refused.stdout

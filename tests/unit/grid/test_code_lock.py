@@ -22,7 +22,15 @@ def test_every_script_that_leaves_results_behind_is_of_a_stage():
     """The others print or start something; a script more must be put into SCRIPTS or here."""
     of_stages = {script for scripts in SCRIPTS.values() for script in scripts}
     others = {"download", "launch", "make_plan", "show_mixtures", "show_prompt", "show_status", "register"}
-    others |= {"keep_check", "keep_findings", "draw_findings", "write_report_now", "compare_grids", "show_answers"}
+    others |= {
+        "keep_check",
+        "keep_findings",
+        "draw_findings",
+        "write_report_now",
+        "compare_grids",
+        "show_answers",
+        "publish",
+    }
     assert {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")} == of_stages | others
     assert set(SCRIPTS) <= set(VERSIONS)
 

@@ -42,6 +42,7 @@ MAY_NOT = {
     "measure_evaluation": TABLES,
     "posttrain": TRAINING,
     "pretrain": TRAINING,
+    "publish": TABLES,
     "register": TABLES,
     "show_answers": TABLES,
     "show_contamination": TEXT,
