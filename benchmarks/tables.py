@@ -38,9 +38,9 @@ def grid_of(folder: Path, evaluations: int, completions: int, questions: int) ->
     config = parsing.read(ROOT / "config/demo.yaml")
     models = max(1, round(evaluations / 11))
     config["name"] = f"evaluations-{evaluations}"
-    config["benchmarks"]["synth-gsm"] |= {"samples": completions // (questions * STEPS) - 1}
-    study = {"title": "?", "mixtures": ["tg+omi1+omi2"], "scales": ["nano"], "model_seeds": list(range(models))}
-    study |= {"algorithms": ["ppo", "grpo"], "prompts": ["synth-gsm"], "benchmarks": ["synth-gsm"]}
+    config["benchmarks"]["asked"] |= {"samples": completions // (questions * STEPS) - 1}
+    study = {"title": "?", "mixtures": ["tgw+omi2.2"], "scales": ["nano"], "model_seeds": list(range(models))}
+    study |= {"algorithms": ["ppo", "grpo"], "prompts": ["asked"], "benchmarks": ["asked"]}
     config["studies"] = {f"seed{seed}": study | {"run_seeds": [seed]} for seed in range(5)}
     config |= {"primary": {}}
     file = folder / "grid.yaml"

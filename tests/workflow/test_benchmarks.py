@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -59,6 +60,21 @@ def test_a_benchmark_of_one_part_runs_and_gives_its_ratio(command):
     ratios = [value for name, value in result.items() if "ratio" in name]
     assert ratios
     assert all(value > 0 for value in ratios)
+
+
+def test_the_synthetic_grid_of_the_tables_benchmark_is_one_that_its_jobs_take(tmp_path):
+    """One of its eighteen jobs: all of them take a minute."""
+    spec = importlib.util.spec_from_file_location("tables_benchmark", ROOT / "benchmarks/tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    grid = tables.grid_of(tmp_path, 11, 200, 20)
+    assert tables.fabricate(grid, 200, 20) == 10 * 200 + 40
+    (id, benchmark), job = next(iter(grid.evaluations.items()))
+    seconds, megabytes = tables.run(
+        "measure_evaluation", grid.measure_spec(job, benchmark), grid.paths.measures(id, benchmark).parent
+    )
+    assert seconds > 0
+    assert megabytes < tables.LIMIT_MB
 
 
 def test_a_step_without_time_is_left_out_and_said_to_be(tmp_path):
