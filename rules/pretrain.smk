@@ -1,9 +1,9 @@
-"""Pretraining from scratch: one job per mixture, scale and seed."""
+"""Pretraining from scratch, and stages after it (`seed0+sft`): one job per mixture, scale and seed."""
 
 
 rule pretrain:
     input:
-        mixture=RESULTS / "mixtures/{mixture}.json",
+        unpack(pretrain_input),
         tokenizer=rules.tokenizer.output.tokenizer,
     output:
         checkpoints=directory(RESULTS / "models/{mixture}/{scale}/seed{seed}/checkpoints"),

@@ -60,6 +60,14 @@ def pretrain_spec(wildcards):
     return as_params(GRID.pretrain_spec(GRID.trained_models["{mixture}/{scale}/seed{seed}".format(**wildcards)]))
 
 
+def pretrain_input(wildcards):
+    model = GRID.trained_models["{mixture}/{scale}/seed{seed}".format(**wildcards)]
+    return {
+        "mixture": GRID.paths.mixture(GRID.trained_on(model)),
+        "base": base_checkpoints(model.before) if model.before else [],
+    }
+
+
 def posttrain_spec(wildcards):
     return as_params(GRID.posttrain_spec(GRID.runs[wildcards.run]))
 

@@ -1,4 +1,4 @@
-"""Pretrain one model from scratch on one mixture."""
+"""Pretrain one model from scratch on one mixture, or train it further in a stage."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from echochamber.data import mixture
 from echochamber.data.tokenizer import load_tokenizer
 from echochamber.grid.specs import PretrainSpec
 from echochamber.jobs.job import Job, main
-from echochamber.models import parallel
+from echochamber.models import architecture, parallel, weights
 from echochamber.models.training_job import run
 from echochamber.pretraining import trainer
 from echochamber.stats.streams import stream_seed
@@ -19,6 +19,7 @@ def body(job: Job[PretrainSpec]) -> None:
     with parallel.joined(job.stop) as processes:
         if processes.first:
             mixture.verify(manifest)
+        base = architecture.load(weights.folder(spec.base), processes.device)[0] if spec.base else None
         run(
             job,
             processes,
@@ -31,6 +32,8 @@ def body(job: Job[PretrainSpec]) -> None:
                 state=state,
                 stop=job.stop,
                 processes=processes,
+                base=base,
+                solutions_only=spec.loss == "solution",
             ),
         )
 

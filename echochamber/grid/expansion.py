@@ -109,16 +109,24 @@ class Grid(Jobs):
         )
 
     def pretrain_spec(self, model: Model) -> specs.PretrainSpec:
-        mixture, scale, seed = model.recipe
-        return specs.PretrainSpec(
+        """Of its pretraining, or of the last of its stages."""
+        _, scale, seed = model.recipe
+        settings, stream = self.file.pretraining, model.stream(self.file.pretraining.random_numbers)
+        spec = specs.PretrainSpec(
             version=VERSIONS["pretrain"],
             scale=parts.unplaced(self.file.scales[scale]),
-            settings=self.file.pretraining,
+            settings=settings,
             seed=seed,
-            stream=model.stream(self.file.pretraining.random_numbers),
-            mixture=str(self.paths.mixture(mixture)),
+            stream=stream,
+            mixture=str(self.paths.mixture(self.trained_on(model))),
             tokenizer=str(self.paths.tokenizer),
         )
+        if model.before is None:
+            return spec
+        stage = self.file.stages[model.stages[-1]]
+        change = {"settings": stage.training(settings), "stream": f"{stream}/{stage.seed}", "loss": stage.loss}
+        base = Checkpoints(checkpoints=str(self.paths.job(model.before) / "checkpoints"), steps=("last",))
+        return spec.model_copy(update=change | {"base": base})
 
     def posttrain_spec(self, run: Run) -> specs.PosttrainSpec:
         prompts = self.file.prompts[run.prompts]

@@ -1,12 +1,12 @@
 """What a grid's jobs are called, and where their results lie.
 
-model_id = <mixture>/<scale>/seed<k>                        or imported/<name>
+model_id = <mixture>/<scale>/seed<k>[+<stage>...]           or imported/<name>
 run_id   = <model_id>[+step<N>]/<algorithm>/<prompts>/seed<j>
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from echochamber.settings import RandomNumbers, Sampling
@@ -26,10 +26,22 @@ class Model:
     """None: it is imported."""
     imported: str | None = None
     """The name of its settings."""
+    stages: tuple[str, ...] = ()
+    """That it went through after pretraining, in their order."""
 
     @property
     def id(self) -> str:
-        return f"imported/{self.imported}" if self.imported else f"{self.mixture}/{self.scale}/seed{self.seed}"
+        trained = f"{self.mixture}/{self.scale}/seed{self.seed}{self._chain}"
+        return f"imported/{self.imported}" if self.imported else trained
+
+    @property
+    def _chain(self) -> str:
+        return "".join(f"+{stage}" for stage in self.stages)
+
+    @property
+    def before(self) -> Model | None:
+        """The model that its last stage starts from; None: it has none."""
+        return replace(self, stages=self.stages[:-1]) if self.stages else None
 
     @property
     def recipe(self) -> tuple[str, str, int]:
@@ -48,7 +60,7 @@ class Model:
         `common` leaves out what settings are compared by, mixture and scale, and keeps the seed, which tells
         replicates apart.
         """
-        return self.id if random_numbers == "independent" else f"seed{self.seed}"
+        return self.id if random_numbers == "independent" else f"seed{self.seed}{self._chain}"
 
 
 @dataclass(frozen=True)

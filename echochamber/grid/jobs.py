@@ -5,6 +5,7 @@ Pure: names and paths only.
 
 from __future__ import annotations
 
+import itertools
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ class Jobs:
 
     def study_models(self, study: Study) -> list[Model]:
         """The models of one study: the product of its axes, and the imported ones."""
-        trained = [Model(m, s, k) for m in study.mixtures for s in study.scales for k in study.model_seeds]
+        product = itertools.product(study.mixtures, study.scales, study.model_seeds)
+        trained = [Model(*axes, stages=study.stages) for axes in product]
         return trained + [self._imported(name) for name in study.models]
 
     def _imported(self, name: str) -> Model:
@@ -52,7 +54,16 @@ class Jobs:
 
     @cached_property
     def trained_models(self) -> dict[str, Model]:
-        return {id: model for id, model in self.models.items() if not model.imported}
+        models = [model for model in self.models.values() if not model.imported]
+        return {model.id: model for last in models for model in self.chain(last)}
+
+    def chain(self, model: Model) -> list[Model]:
+        """A trained model with all that it is trained from, the pretrained one first."""
+        return [*(self.chain(model.before) if model.before else ()), model]
+
+    def trained_on(self, model: Model) -> str:
+        """The mixture of its last stage, or of its pretraining."""
+        return self.file.stages[model.stages[-1]].mixture if model.stages else model.recipe[0]
 
     @cached_property
     def imported(self) -> dict[str, ImportedModel]:
@@ -96,7 +107,7 @@ class Jobs:
 
     @cached_property
     def mixtures(self) -> list[str]:
-        return sorted({model.recipe[0] for model in self.trained_models.values()})
+        return sorted({self.trained_on(model) for model in self.trained_models.values()})
 
     @cached_property
     def corpora(self) -> list[str]:

@@ -79,8 +79,9 @@ def _named(file: GridFile, studies: dict[str, Any]) -> dict[str, Any]:
     """The settings that the studies name, without those that nobody uses."""
     names = {
         key: {name for study in studies.values() for name in getattr(study, key)}
-        for key in ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks")
+        for key in ("mixtures", "scales", "stages", "models", "algorithms", "prompts", "benchmarks")
     }
+    names["mixtures"] |= {file.stages[stage].mixture for stage in names["stages"]}
     imported = [file.models[model] for model in names["models"]]
     names["mixtures"] |= {model.mixture for model in imported if model.mixture}
     names["scales"] |= {model.scale for model in imported if model.scale}

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from echochamber.jobs.spec import Part, Spec
-from echochamber.models.weights import Weights
+from echochamber.models.weights import Checkpoints, Weights
 from echochamber.settings import (
     Algorithm,
     Behaviour,
@@ -91,7 +91,7 @@ class MixtureSpec(Spec):
 
 
 class PretrainSpec(Spec):
-    """One pretraining from scratch."""
+    """One pretraining from scratch, or one stage after it."""
 
     scale: Scale
     settings: Pretraining
@@ -100,6 +100,9 @@ class PretrainSpec(Spec):
     """The name of what it draws (`echochamber.stats.streams`)."""
     mixture: str
     tokenizer: str
+    base: Checkpoints | None = None
+    """What a stage starts from; none: fresh weights."""
+    loss: Literal["all", "solution"] = "all"
 
 
 class PosttrainSpec(Spec):

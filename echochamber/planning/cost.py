@@ -97,7 +97,7 @@ class Costs:
         settings, shape, scale = self.grid.file.pretraining, self.shape(model), self.grid.file.scales[model.scale]
         gpus = self.grid.gpus(model.scale)
         processes = max(gpus, 1)
-        tokens = self.texts.mixture_tokens(model.mixture)
+        tokens = self.texts.mixture_tokens(self.grid.trained_on(model))
         work = tokens * flops.training_per_token(shape, settings.sequence_length)
         trained = TRAINED * shape.parameters / (processes if scale.sharding == "fsdp2" else 1)
         share = math.ceil(settings.batch_rows / processes)
@@ -120,7 +120,7 @@ class Costs:
             seconds=self.machine.training_seconds(shape, work / processes, passes, settings.precision),
             tensors=trained + machine.activations(shape, micro_batch, settings.precision),
             resumed=RESUMED * shape.parameters,
-            disk=4.0 * shape.parameters * len({*settings.checkpoints, "last"}),
+            disk=4.0 * shape.parameters * (1 if model.stages else len({*settings.checkpoints, "last"})),
         )
 
     def posttraining(self, run: Run) -> Cost:

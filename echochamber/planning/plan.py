@@ -62,8 +62,8 @@ def plan(grid: Grid, ask: bool = False) -> pd.DataFrame:
 
 def _jobs(grid: Grid, costs: Costs, study: Study) -> Jobs:
     models, runs = grid.study_models(study), grid.study_runs(study)
-    trained = [model for model in models if not model.imported]
-    sources = sorted({source for model in trained for source in grid.passes(model.mixture)})
+    trained = [each for model in models if not model.imported for each in grid.chain(model)]
+    sources = sorted({source for model in trained for source in grid.passes(grid.trained_on(model))})
     probes = {probe.id: probe for probe in map(grid.probe, runs)}
     evaluated: list[Model | Run] = [*models, *runs]
     return {

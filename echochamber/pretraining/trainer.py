@@ -23,6 +23,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from echochamber import hardware
 from echochamber.data.mixture import IGNORED, Batches
+from echochamber.data.solutions import SolutionsOnly
 from echochamber.errors import Interrupted, UserError
 from echochamber.jobs.job import Progress
 from echochamber.models import device as devices
@@ -51,8 +52,14 @@ def train(
     state: TrainingState | None,
     stop: Callable[[], bool],
     processes: Processes,
+    base: PreTrainedModel | None = None,
+    solutions_only: bool = False,
 ) -> tuple[Table, Table]:
     """Train a model of `scale` on `mixture` and keep its checkpoints in `state`, which the first process alone has.
+
+    Args:
+        base: what a stage after pretraining starts from; none: fresh weights.
+        solutions_only: take the loss of solutions alone; held-out losses are of whole documents all the same.
 
     Returns:
         Rows of metrics.csv (losses in nats per token) and of timings.csv.
@@ -83,7 +90,7 @@ def train(
         raise UserError(
             f"pretraining.batch_rows: found {settings.batch_rows} for {processes.size} processes, allowed: a multiple"
         )
-    model = build(
+    model = base or build(
         scale,
         vocabulary=len(tokenizer),
         context=settings.sequence_length,
@@ -112,9 +119,11 @@ def train(
     del saved
 
     share = processes.share(settings.batch_rows)
+    with_loss = SolutionsOnly(tokenizer) if solutions_only else None
 
     def make(number: int) -> Rows:
-        rows = Rows.of(batches.batch(number, share))
+        batch = batches.batch(number, share)
+        rows = Rows.of(with_loss(batch) if with_loss else batch)
         return rows.each(lambda tensor: tensor.contiguous().pin_memory()) if device.type == "cuda" else rows
 
     if compiled and first < total:

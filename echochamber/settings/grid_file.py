@@ -9,8 +9,9 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from echochamber.algorithms import Algorithm
 from echochamber.schema import Name, OneOf, Precision, Seed, Settings
-from echochamber.settings import checks
+from echochamber.settings import chain, checks
 from echochamber.settings.behaviours import Behaviour
+from echochamber.settings.chain import Stage
 from echochamber.settings.claims import CLAIMS, Primary, unknown_primaries
 from echochamber.settings.hardware import Hardware
 from echochamber.settings.judge import Judge
@@ -106,6 +107,8 @@ class Study(Settings):
     mixtures: tuple[Name, ...] = ()
     scales: tuple[Name, ...] = ()
     model_seeds: tuple[Seed, ...] = (0,)
+    stages: tuple[Name, ...] = ()
+    """What every model goes through after pretraining and before RL, in this order."""
     models: tuple[Name, ...] = ()
     """Imported models, beside those of the product."""
     from_step: PositiveInt | None = None
@@ -134,6 +137,7 @@ class Study(Settings):
             "mixtures",
             "scales",
             "model_seeds",
+            "stages",
             "models",
             "algorithms",
             "prompts",
@@ -170,6 +174,8 @@ class GridFile(Settings):
     mixtures: dict[Name, Mixture] = Field(default_factory=dict)
     scales: dict[Name, Scale] = Field(default_factory=dict)
     pretraining: Pretraining = Pretraining()
+    stages: dict[Name, Stage] = Field(default_factory=dict)
+    """Training between pretraining and RL, for the studies that name them."""
     models: dict[Name, ImportedModel] = Field(default_factory=dict)
     algorithms: dict[Name, Algorithm] = Field(default_factory=dict)
     prompts: dict[Name, Prompts] = Field(default_factory=dict)
@@ -215,12 +221,16 @@ class GridFile(Settings):
         for name, model in self.models.items():
             check(f"models.{name}.mixture", (model.mixture,) if model.mixture else (), self.mixtures)
             check(f"models.{name}.scale", (model.scale,) if model.scale else (), self.scales)
+        for name, stage in self.stages.items():
+            check(f"stages.{name}.mixture", (stage.mixture,), self.mixtures)
         for name, study in self.studies.items():
+            if line := chain.misplaced(f"studies.{name}", study.stages, study.mixtures, study.models, study.from_step):
+                raise ValueError(line)
             if study.mixtures and self.tokenizer is None:
                 raise ValueError(
                     f"tokenizer: found nothing, allowed: a tokenizer, since studies.{name} trains models from scratch"
                 )
-            for key in ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks", "behaviours"):
+            for key in ("mixtures", "scales", "stages", "models", "algorithms", "prompts", "benchmarks", "behaviours"):
                 check(f"studies.{name}.{key}", getattr(study, key) or (), getattr(self, key))
             if study.from_step is not None and study.from_step not in self.pretraining.checkpoints:
                 raise ValueError(
@@ -235,6 +245,7 @@ class GridFile(Settings):
         groups = ("corpora", "question_sets", "mixtures", "scales", "models", "algorithms", "prompts", "benchmarks")
         for group in (*groups, "behaviours", "studies"):
             yield from checks.case_twins(group, getattr(self, group))
+        yield from chain.impossible(self.stages, self.pretraining)
         yield from checks.plain_text("world", self.world, LONGEST_TITLE)
         yield from unknown_primaries(self.primary, self.studies, self.models)
         yield from checks.given_away(self.corpora, self.question_sets)
@@ -262,7 +273,7 @@ class GridFile(Settings):
             for benchmark in study.benchmarks if study.mixtures else ():
                 tokens = self.benchmarks[benchmark].max_new_tokens
                 yield from checks.new_tokens(f"benchmarks.{benchmark}", tokens, self.pretraining.sequence_length)
-            axes = ("mixtures", "scales", "models", "algorithms", "prompts", "benchmarks")
+            axes = ("mixtures", "scales", "stages", "models", "algorithms", "prompts", "benchmarks")
             yield from checks.long_names(f"studies.{name}", {axis: getattr(study, axis) for axis in axes})
             for algorithm in study.algorithms:
                 settings = self.algorithms[algorithm]
