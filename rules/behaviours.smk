@@ -1,8 +1,6 @@
 """Behaviours: labels of the completions of each evaluation, the tables of each study, the forecast; of grids with some."""
 
-from echochamber.analysis.behaviours import tables as behaviour_tables
-
-BEHAVIOUR_TABLES = [f"{table}.csv" for table in behaviour_tables.TABLES]
+BEHAVIOUR_TABLES = [f"behaviour_{table}.csv" for table in ["shares", "gains", "theory", "picks", "dynamics"]]
 BEHAVIOUR_STUDIES = [name for name in GRID.file.studies if GRID.behaviours(name)]
 BEHAVIOUR_FORECAST = [RESULTS / "behaviour_forecast.csv"] if GRID.file.behaviours else []
 

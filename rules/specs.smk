@@ -151,7 +151,7 @@ def behaviours_input(wildcards):
 def figure_behaviours(wildcards):
     if wildcards.figure not in OF_BEHAVIOURS:
         return []
-    return [GRID.paths.behaviours(wildcards.study) / f"{table}.csv" for table in behaviour_tables.TABLES]
+    return [GRID.paths.behaviours(wildcards.study) / table for table in BEHAVIOUR_TABLES]
 
 
 def joined(grid):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from workflow_grid import Grid
+from workflow_grid import ROOT, Grid
+
+from echochamber.analysis.behaviours.tables import TABLES
 
 MARKS = "def is_long(completion):\n    return len(completion.split()) > {}\n"
 LONG = 12
@@ -71,6 +73,12 @@ def test_figures_and_report_show_them(done, grid):
     cells = re.findall(r"<td class=\"keep\">(.*?)</td>", section)
     assert [cell for cell in cells if cell in ("equation", "long")] == ["equation", "long", "long"]  # one of `length`
     assert 'aria-label="Behaviours of study one"' not in page  # it has no runs
+
+
+def test_every_table_that_is_declared_is_an_output(done, grid):
+    assert {path.stem for path in (grid.results / "behaviours/all").glob("*.csv")} == set(TABLES)
+    rules = (ROOT / "rules/behaviours.smk").read_text(encoding="utf-8")
+    assert all(f'"{name.removeprefix("behaviour_")}"' in rules for name in TABLES)
 
 
 def test_a_study_has_the_behaviours_that_it_names_and_no_other_stage_has_any(done, grid):
