@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
@@ -52,6 +52,8 @@ class PostTraining(Settings):
 
     title: ClassVar[str]
     """What the report calls it."""
+    if TYPE_CHECKING:
+        sampling: Sampling
 
     micro_batch: PositiveInt = 64
     """Sequences in one forward and backward pass: bounds memory, changes no result but for rounding."""
@@ -67,9 +69,13 @@ class PostTraining(Settings):
     """1 for a right answer by a rule, `executed`, `written` or `authors` (docs/verifier.md), or a control: `random`,
     `format:F` (format F earns 1, right or not), `boxed`, `majority-vote`, `wrong-label`; or a mapping with `kind`:
     `exact`, `choice`, `regex`, `length`, `function`, `mixture` (docs/rewards.md)."""
-    truncated: Truncated = "wrong"
-    """What a completion without an end token earns by `executed` and `written`: nothing, or what its text earns.
-    `authors` judges it as the released code does, like any other."""
+    truncated: Truncated | Literal["mask", "penalise"] = "wrong"
+    """What a completion without an end token earns by `executed` and `written`: nothing (`wrong`), or what its text
+    earns (`judged`); `authors` judges it as the released code does, like any other. `mask`: as `wrong`, and the policy
+    does not learn from it (it counts in the mean of its group). `penalise`: as `wrong`, less the penalty of DAPO for
+    overlong completions, which grows from 0 to 1 over the last `overlong_tokens` before max_new_tokens."""
+    overlong_tokens: PositiveInt | None = None
+    """With `truncated: penalise`; none: a fifth of max_new_tokens, as DAPO has (4,096 of 20,480)."""
     precision: Precision = "bf16"
     random_numbers: RandomNumbers = "independent"
     """`common`: runs with equal pretraining and run seeds draw the same numbers, whatever their mixtures, scales,
@@ -81,6 +87,32 @@ class PostTraining(Settings):
     gpu_share: GpuShare | None = None
     """Of one GPU, and of its memory: what a run takes of it; none: what the scale of its model says. No part of the
     spec: a change of it runs nothing again."""
+
+    @model_validator(mode="after")
+    def _overlong_fits(self) -> PostTraining:
+        if self.overlong_tokens is None:
+            return self
+        if self.truncated != "penalise":
+            raise ValueError(
+                f"overlong_tokens: found {self.overlong_tokens} with truncated: {self.truncated}, "
+                "allowed: with truncated: penalise"
+            )
+        most = self.sampling.max_new_tokens
+        if self.overlong_tokens > most:
+            raise ValueError(f"overlong_tokens: found {self.overlong_tokens}, allowed: up to max_new_tokens, {most}")
+        return self
+
+    @property
+    def verdict_truncated(self) -> Truncated:
+        """How the verifier takes completions without an end token."""
+        return "judged" if self.truncated == "judged" else "wrong"
+
+    @property
+    def overlong(self) -> int | None:
+        """Tokens before max_new_tokens over which the penalty grows; None: there is none."""
+        if self.truncated != "penalise":
+            return None
+        return self.overlong_tokens or max(1, self.sampling.max_new_tokens // 5)
 
     @property
     def rule(self) -> RuleName | None:

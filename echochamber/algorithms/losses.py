@@ -67,7 +67,7 @@ def sequence_weights(lengths: Tensor, reduction: str, *, max_tokens: int, mean_o
     """The weight of each completion's summed token losses in the loss of an update batch, (batch,).
 
     Args:
-        lengths: (batch,), tokens of every completion of the update batch.
+        lengths: (batch,), tokens of every completion of the update batch that it is learned from; 0: none.
         reduction: `token`, the mean over all tokens (DAPO); `micro_batch_mean`, the mean over every `mean_of`
             completions in a row of the mean over their tokens (the paper's code, by gradients of packed micro-batches);
             `sequence`, the mean over completions of each one's mean over tokens (GRPO, Shao et al. 2024); `constant`,
@@ -76,12 +76,12 @@ def sequence_weights(lengths: Tensor, reduction: str, *, max_tokens: int, mean_o
     lengths = lengths.float()
     match reduction:
         case "token":
-            return lengths.new_ones(lengths.shape) / lengths.sum()
+            return lengths.new_ones(lengths.shape) / lengths.sum().clamp(min=1)
         case "micro_batch_mean":
             means = lengths.split(mean_of)  # the last one may be of fewer
-            return lengths.new_tensor([1 / (float(m.sum()) * len(means)) for m in means for _ in m])
+            return lengths.new_tensor([1 / (max(1.0, float(m.sum())) * len(means)) for m in means for _ in m])
         case "sequence":
-            return 1 / (lengths * len(lengths))
+            return 1 / (lengths.clamp(min=1) * len(lengths))
         case "constant":
             return lengths.new_ones(lengths.shape) / (len(lengths) * max_tokens)
     raise ValueError(f"reduction: found {reduction!r}, allowed: token, micro_batch_mean, sequence, constant")

@@ -18,7 +18,11 @@ class Batch:
     """A rollout batch as tensors, (completions, longest), 0 beyond `mask`; filled in as a step goes on."""
 
     mask: Tensor
+    """Where the policy learns: the tokens that it drew, without those of completions that are masked."""
+    tokens: Tensor
+    """Where there is a token."""
     lengths: Tensor
+    """Of `mask`: how many tokens of each completion it learns from."""
     advantages: Tensor
     old: Tensor
     """Log-probabilities of the policy when it sampled."""
@@ -27,11 +31,14 @@ class Batch:
     returns: Tensor
 
     @classmethod
-    def empty(cls, drawn: Rollout, device: torch.device) -> Batch:
-        """Masks and lengths of a rollout, and zeros."""
+    def empty(cls, drawn: Rollout, device: torch.device, *, finished_only: bool = False) -> Batch:
+        """Masks and lengths of a rollout, and zeros. `finished_only`: nothing is learned from truncated completions."""
         lengths = torch.tensor([len(ids) for ids in drawn.completions], device=device)
-        mask = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
-        return cls(mask, lengths, *(torch.zeros(mask.shape, device=device) for _ in range(5)))
+        tokens = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
+        mask = tokens
+        if finished_only:
+            mask = tokens & torch.tensor(drawn.finished, device=device)[:, None]
+        return cls(mask, tokens, mask.sum(1), *(torch.zeros(mask.shape, device=device) for _ in range(5)))
 
 
 @dataclass

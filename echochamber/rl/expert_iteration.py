@@ -200,7 +200,8 @@ class Trainer:
                 samples=s.samples_per_prompt,
                 sampling=s.sampling,
                 reward=s.reward,
-                truncated=s.truncated,
+                truncated=s.verdict_truncated,
+                overlong=s.overlong,
                 seed=self.seed,
                 step=f"{at.iteration}/{at.chunk}",
                 stop=stop,
@@ -211,7 +212,10 @@ class Trainer:
         at.sums["kl_completions"] += len(first)
         at.sums["kl_sum"] += self._kl(drawn, list(first))
         self._add_mismatch(drawn, list(first)[: s.micro_batch])
-        scores = drawn.scores.tolist()
+        learned = drawn.scores
+        if s.truncated == "mask":
+            learned = learned * torch.tensor(drawn.finished).view(learned.shape)
+        scores = learned.tolist()
         for group, number in enumerate(numbers):
             completions = drawn.completions[group * s.samples_per_prompt : (group + 1) * s.samples_per_prompt]
             at.kept += [(number, ids) for ids in keep(completions, scores[group], drop_duplicates=s.drop_duplicates)]

@@ -109,6 +109,15 @@ def _values(reward: Any, batch: Judged) -> Iterable[float]:
     return [verdict.format == wanted for verdict in batch.verdicts]
 
 
+def overlong_penalty(lengths: Sequence[int], most: int, grows: int) -> Tensor:
+    """DAPO's soft overlong punishment (Yu et al. 2025, arXiv 2503.14476, equation 13), (completions,).
+
+    0 up to `most - grows` tokens, from there in a straight line to -1 at `most`, where a completion is cut off.
+    """
+    over = torch.tensor(lengths) - (most - grows)
+    return -(over / grows).clamp(0, 1)
+
+
 # --- those that have a name alone ------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from echochamber.formats.classification import classify
 from echochamber.models.forward import LanguageModel
 from echochamber.rl import audit
 from echochamber.rl.columns import PART
-from echochamber.rl.rewards import Judged, earned, rule_of
+from echochamber.rl.rewards import Judged, earned, overlong_penalty, rule_of
 from echochamber.sampling.draw import random_stream
 from echochamber.sampling.generate import generate
 from echochamber.sampling.prompts import decode, end_and_padding
@@ -84,6 +84,7 @@ def collect(
     sampling: Sampling,
     reward: Reward,
     truncated: Truncated,
+    overlong: int | None = None,
     seed: int,
     step: int | str,
     stop: Callable[[], bool] | None = None,
@@ -95,6 +96,7 @@ def collect(
 
     Args:
         questions: of each prompt, with `answer` and `graph` (none: nothing to audit).
+        overlong: tokens before max_new_tokens over which a penalty grows (`rewards.overlong_penalty`); None: none does.
         seed, step: fix every draw.
     """
     started = time.perf_counter()
@@ -136,6 +138,9 @@ def collect(
         stop=stop,
     )
     scores, parts = earned(reward, judged)
+    if overlong is not None:
+        parts["overlong"] = overlong_penalty(judged.lengths, sampling.max_new_tokens, overlong)
+        scores = scores + parts["overlong"]
     graphs = [question.graph for question in questions for _ in range(samples)]
     right_steps = audit.by_right_steps(texts, verdicts, graphs, reward)
     return Rollout(

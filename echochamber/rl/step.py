@@ -147,13 +147,13 @@ class Trainer:
         """
         s = self.settings
         sampled = sampled or Sampled.of([drawn])
-        batch = Batch.empty(drawn, self.device)
+        batch = Batch.empty(drawn, self.device, finished_only=s.truncated == "mask")
 
         # 3. What each token is worth. Without a KL, groups whose rewards agree are worth nothing and cost nothing.
         needs_all = s.critic or s.kl.place != "none"
         if not needs_all:
             batch.advantages = self._group_advantages(drawn, batch)
-        active = torch.ones_like(batch.lengths, dtype=torch.bool) if needs_all else (batch.advantages != 0).any(1)
+        active = batch.mask.any(1) if needs_all else (batch.advantages != 0).any(1)
         split = self._split(drawn, batch)
         plan = self._plan(step, 0, active, split)
         self._reference_logprobs(drawn, batch, plan, split((~active).nonzero()[:, 0].tolist()))
@@ -199,7 +199,8 @@ class Trainer:
                     samples=s.samples_per_prompt,
                     sampling=s.sampling,
                     reward=s.reward,
-                    truncated=s.truncated,
+                    truncated=s.verdict_truncated,
+                    overlong=s.overlong,
                     seed=self.seed,
                     step=f"{step}/{again}" if again else step,
                     stop=stop,
@@ -218,7 +219,7 @@ class Trainer:
     def _split(self, drawn: Rollout, batch: Batch) -> Split:
         """How rows become micro-batches: so many completions, or as many as memory has room for without padding."""
         if not self.packs:
-            return partial(micro_batches, lengths=batch.lengths.tolist(), size=self.settings.micro_batch)
+            return partial(micro_batches, lengths=batch.tokens.sum(1).tolist(), size=self.settings.micro_batch)
         if not self.tokens_at_once:
             self.tokens_at_once = tokens_at_once(self.policy.config, devices.memory_bytes(self.device)[0])
         tokens = [len(p) + len(c) for p, c in zip(drawn.prompts, drawn.completions, strict=True)]
@@ -277,8 +278,9 @@ class Trainer:
         factor = schedule.learning_rate(1.0, done, self.total_updates, warmup=s.warmup, final=s.final_learning_rate)
         self._set_learning_rates(factor)
         for rows in update.micros:
-            logprobs, mask = self._logprobs(self.policy, drawn, rows)
-            inside = rows, slice(0, mask.shape[1])
+            logprobs, _ = self._logprobs(self.policy, drawn, rows)
+            inside = rows, slice(0, logprobs.shape[1])
+            mask = batch.mask[inside]
             if not sums.norms and s.kl.place != "reward":  # nothing has moved since the batch was sampled
                 batch.old[inside] = logprobs.detach()
             log_ratio = torch.where(mask, logprobs - batch.old[inside], 0.0)

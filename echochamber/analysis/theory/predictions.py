@@ -32,7 +32,12 @@ COLUMNS = (
     FORMAT,
 )
 NO_PREDICTION = "no prediction"
-TRUNCATED = "truncated completions can earn"
+TRUNCATED = {
+    "wrong": [],
+    "judged": ["truncated completions can earn"],
+    "mask": ["truncated completions are not learned from"],
+    "penalise": ["long completions are penalised"],
+}
 WRITTEN = thresholds()["T1"]["share"]
 """Errors are over formats with at least this share in the base model."""
 
@@ -60,7 +65,7 @@ def law(settings: Algorithm) -> Law | None:
         return None
     limit = partial(stationary.predicted_shares, beta=0)
     if theory.right_only:
-        reasons = [*theory.deviations, *([TRUNCATED] if settings.truncated == "judged" else [])]
+        reasons = [*theory.deviations, *TRUNCATED[settings.truncated]]
         return Law("limit", 0.0, limit, tuple(reasons))
     if settings.kl.place == "none":
         return Law("limit", 0.0, limit, ("no KL: every policy that is right everywhere is an optimum",))
@@ -86,8 +91,7 @@ def _deviations(settings: PolicyGradient, theory: Theory) -> Iterator[str]:
     updates = settings.update_passes * settings.prompts_per_batch * settings.samples_per_prompt
     if settings.kl.level != "sequence":
         yield "KL per token"
-    if settings.truncated == "judged":
-        yield TRUNCATED
+    yield from TRUNCATED[settings.truncated]
     if settings.sampling.top_p < 1:
         yield "top_p below 1"
     if settings.reduction in ("sequence", "micro_batch_mean"):
