@@ -39,8 +39,8 @@ METRICS = Table(
     "metrics.csv of a run",
     "a rollout batch, or an iteration, about the policy that sampled it",
     (Column("step", "count", "rollout batch or iteration, from 1"), *SAMPLED, audit.DECLARED[-1]),
-    "Of a reward that is a mixture, `part_<name>` follows for each part: its mean, before its weight; `part_overlong`: the "
-    "penalty of `truncated: penalise`.",
+    "Of a reward that is a mixture, `part_<name>` follows for each part: its mean, before its weight; "
+    "`part_overlong`: the penalty of `truncated: penalise`.",
     extends=True,
 )
 TIMINGS = Table(
