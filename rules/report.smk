@@ -103,7 +103,7 @@ rule publish:
     message:
         "Publishing {params.what}"
     shell:
-        "script publish --spec {params.spec:q} {params.what:q} 2> {log:q}"
+        "(script publish --spec {params.spec:q} {params.what:q}) 2> {log:q} || {{ cat {log:q} >&2; exit 1; }}"
 
 
 # Without a declared output, so that it is printed each time that it is asked for. Writes plan.csv.

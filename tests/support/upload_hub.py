@@ -25,11 +25,11 @@ class Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         if path == "/api/repos/create":
             return self._create(json.loads(body))
-        if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)/preupload/main", path):
+        if found := re.fullmatch(r"/api/(models|datasets)/(me/[^/]+)/preupload/main", path):
             asked = [file["path"] for file in json.loads(body)["files"]]
             modes = [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in asked]
             return self._json({"files": modes})
-        if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)/commit/main", path):
+        if found := re.fullmatch(r"/api/(models|datasets)/(me/[^/]+)/commit/main", path):
             for line in body.decode().splitlines():
                 operation = json.loads(line)
                 if operation["key"] == "file":
@@ -43,9 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._json({"error": "Not found"}, 404)
 
     def do_GET(self) -> None:
-        if found := re.fullmatch(
-            r"/api/(?:models|datasets)/([^/]+/[^/]+)(?:/revision/main)?", urlsplit(self.path).path
-        ):
+        if found := re.fullmatch(r"/api/(?:models|datasets)/(me/[^/]+)(?:/revision/main)?", urlsplit(self.path).path):
             return self._json({"id": found[1], "sha": COMMIT, "siblings": [], "private": True, "tags": []})
         return self._json({"error": "Not found"}, 404)
 

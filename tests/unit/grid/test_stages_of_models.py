@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from echochamber.grid import parsing
+from echochamber.planning.plan import plan
 
 ROOT = Path(__file__).parents[3]
 TINY = parsing.read(ROOT / "tests/workflow/tiny.yaml")
@@ -74,3 +75,14 @@ def test_the_loss_of_solutions_needs_whole_documents():
     config["pretraining"]["packing"] = "concatenate"
     with pytest.raises(parsing.GridError, match=r"stages\.sft\.loss: found solution, allowed with pretraining.packing"):
         parsing.parse(config, "test.yaml")
+
+
+def test_the_pack_spends_one_budget_in_every_study():
+    """FLOPs of training, as the plan counts them; and what the chains share is trained once."""
+    pack = parsing.load(ROOT / "config/packs/budget.yaml")
+    table = plan(pack)
+    training = table[table["stage"].isin(["pretraining", "posttraining"]) & (table["study"] != "whole grid")]
+    spent = training.groupby("study")["flops"].sum()
+    assert len(spent) == 4
+    assert spent.max() < 1.02 * spent.min()
+    assert len(pack.trained_models) == 3 * 4  # long, short, short+mid, short+sft
