@@ -45,6 +45,9 @@ class Sampling(Settings):
     temperature: PositiveFloat = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_new_tokens: PositiveInt = 1024
+    tool: Literal["python"] | None = None
+    """`python`: a closed `<llm-code>` block is run in the sandbox, and its output inserted (docs/sampling.md); a policy
+    gradient without a critic alone. On a GPU decoding is slower with it: its steps are not recorded."""
 
 
 class PostTraining(Settings):

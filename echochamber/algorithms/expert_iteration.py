@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from echochamber.algorithms.base import PostTraining, Sampling
 from echochamber.algorithms.theory import Theory
@@ -31,6 +31,12 @@ class ExpertIteration(PostTraining):
     code's)."""
     mean_of: PositiveInt = 8
     learning_rate: PositiveFloat = 1e-4
+
+    @model_validator(mode="after")
+    def _no_tool(self) -> ExpertIteration:
+        if self.sampling.tool:
+            raise ValueError("sampling.tool: found python with expert_iteration, allowed: policy gradients")
+        return self
 
     @property
     def prompts_at_once(self) -> tuple[str, int | None]:

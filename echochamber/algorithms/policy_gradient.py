@@ -62,6 +62,8 @@ class PolicyGradient(PostTraining):
             )
         if self.critic and self.lora:
             raise ValueError(f"lora: found it with {self.kind}, allowed: with algorithms without a critic")
+        if self.critic and self.sampling.tool:
+            raise ValueError(f"sampling.tool: found python with {self.kind}, allowed: algorithms without a critic")
         rollout = self.prompts_per_batch * self.samples_per_prompt
         if rollout % self.update_batch:
             raise ValueError(

@@ -28,8 +28,9 @@ from echochamber.models.checkpoint import PROGRESS, start_afresh_unless_same, st
 from echochamber.sampling.draw import random_stream
 from echochamber.sampling.generate import Completions, generate
 from echochamber.sampling.prompts import decode, encode_questions, end_and_padding
+from echochamber.sampling.tool import PythonTool
 from echochamber.settings import Benchmark, Sampling
-from echochamber.verify import verify_by_rules
+from echochamber.verify import Verdict, verify_by_rules
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +108,14 @@ def evaluate(
     """
     eos, pad = end_and_padding(tokenizer, model.generation_config)
     prompts = encode_questions(tokenizer, questions, settings, examples)
-    sampling = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_new_tokens=settings.max_new_tokens)
+    sampling = Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_new_tokens=settings.max_new_tokens,
+        tool=settings.tool,
+    )
     tables = []
-    for mode, drawn in _drawn(settings, model, prompts, sampling, seed, modes, eos, pad, folder):
+    for mode, drawn in _drawn(settings, model, tokenizer, prompts, sampling, seed, modes, eos, pad, folder):
         samples = 1 if mode == "greedy" else settings.samples
         texts = decode(tokenizer, drawn)
         golds = [question.answer for question in questions for _ in range(samples)]
@@ -129,7 +135,7 @@ def evaluate(
                     "logprob": [float(values.sum()) for values in drawn.logprobs],
                     "format": [verdict.format for verdict in executed],
                     "format_authors": [verdict.format for verdict in by_rule["authors"]],
-                    "flags": [",".join(sorted(verdict.flags)) for verdict in executed],
+                    "flags": _flags(executed, drawn),
                 }
                 | {
                     f"{what}_{rule}": [getattr(verdict, what) for verdict in verdicts]
@@ -141,9 +147,18 @@ def evaluate(
     return pd.concat(tables, ignore_index=True).astype({"temperature": float, "top_p": float})
 
 
+def _flags(verdicts: Sequence[Verdict], drawn: Completions) -> list[str]:
+    """Of each completion: those of its verdict, and `tool` where an output was inserted."""
+    used = (
+        [set()] * len(verdicts) if drawn.inserted is None else [{"tool"} if i.any() else set() for i in drawn.inserted]
+    )
+    return [",".join(sorted(verdict.flags | tool)) for verdict, tool in zip(verdicts, used, strict=True)]
+
+
 def _drawn(
     settings: Benchmark,
     model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
     prompts: list[list[int]],
     sampling: Sampling,
     seed: str,
@@ -157,7 +172,8 @@ def _drawn(
     if settings.engine == "own":
         for mode, samples in counts.items():
             asked = {"samples": samples, "sampling": sampling, "greedy": mode == "greedy", "eos": eos, "pad": pad}
-            yield mode, generate(model, prompts, generator=random_stream(0, seed, mode), **asked)
+            tool = PythonTool(tokenizer, eos) if sampling.tool else None
+            yield mode, generate(model, prompts, generator=random_stream(0, seed, mode), tool=tool, **asked)
         return
     if folder is None:
         raise ValueError("folder: found nothing, allowed: the model's folder, which vLLM loads by itself")

@@ -30,7 +30,7 @@ SAMPLES = Table(
         Column("logprob", "number", "of the completion, before top_p", "nats"),
         Column("format", "text", "label (`echochamber.formats`)"),
         Column("format_authors", "text", "label by the released code"),
-        Column("flags", "text", "of `truncated`, `mixed`, `repeats`, `box_disagrees`, joined by commas"),
+        Column("flags", "text", "of `truncated`, `mixed`, `repeats`, `box_disagrees`, `tool`, joined by commas"),
         *(
             column
             for rule in RULES

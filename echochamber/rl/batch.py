@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from echochamber.algorithms import losses
@@ -21,6 +22,8 @@ class Batch:
     """Where the policy learns: the tokens that it drew, without those of completions that are masked."""
     tokens: Tensor
     """Where there is a token."""
+    drawn: Tensor
+    """Where it is one that the policy drew, and no tool inserted."""
     lengths: Tensor
     """Of `mask`: how many tokens of each completion it learns from."""
     advantages: Tensor
@@ -35,10 +38,14 @@ class Batch:
         """Masks and lengths of a rollout, and zeros. `finished_only`: nothing is learned from truncated completions."""
         lengths = torch.tensor([len(ids) for ids in drawn.completions], device=device)
         tokens = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
-        mask = tokens
+        drew = tokens
+        if drawn.inserted is not None:
+            inserted = [F.pad(torch.from_numpy(row), (0, tokens.shape[1] - len(row))) for row in drawn.inserted]
+            drew = tokens & ~torch.stack(inserted).to(device)
+        mask = drew
         if finished_only:
-            mask = tokens & torch.tensor(drawn.finished, device=device)[:, None]
-        return cls(mask, tokens, mask.sum(1), *(torch.zeros(mask.shape, device=device) for _ in range(5)))
+            mask = drew & torch.tensor(drawn.finished, device=device)[:, None]
+        return cls(mask, tokens, drew, mask.sum(1), *(torch.zeros(mask.shape, device=device) for _ in range(5)))
 
 
 @dataclass

@@ -24,6 +24,7 @@ from echochamber.rl.rewards import Judged, earned, overlong_penalty, rule_of
 from echochamber.sampling.draw import random_stream
 from echochamber.sampling.generate import generate
 from echochamber.sampling.prompts import decode, end_and_padding
+from echochamber.sampling.tool import PythonTool
 from echochamber.settings import Sampling
 from echochamber.verify import Verdict, verify_batch
 
@@ -38,6 +39,8 @@ class Rollout:
     """The sampler's, as in `echochamber.sampling.generate.Completions`."""
     entropy: list[float]
     finished: list[bool]
+    inserted: list[np.ndarray] | None
+    """Which tokens a tool inserted, as in `Completions`."""
     texts: list[str]
     verdicts: list[Verdict]
     rule: RuleName
@@ -67,6 +70,7 @@ OF_COMPLETIONS = (
     "logprobs",
     "entropy",
     "finished",
+    "inserted",
     "texts",
     "verdicts",
     "right_steps",
@@ -109,6 +113,7 @@ def collect(
         eos=eos,
         pad=pad,
         generator=random_stream(seed, "sample", step),
+        tool=PythonTool(tokenizer, eos) if sampling.tool else None,
     )
     generated = time.perf_counter()
     texts = decode(tokenizer, drawn)
@@ -149,6 +154,7 @@ def collect(
         logprobs=drawn.logprobs,
         entropy=drawn.entropy,
         finished=drawn.finished,
+        inserted=drawn.inserted,
         texts=texts,
         verdicts=verdicts,
         rule=rule,
@@ -163,10 +169,7 @@ def collect(
 def join(batches: Sequence[Rollout]) -> Rollout:
     """Several rollouts by one rule as one."""
     every = {name: [getattr(batch, name) for batch in batches] for name in Rollout.__annotations__}
-    audited = None not in every["right_steps"]
-    lists: dict[str, Any] = {
-        name: list(chain(*every[name])) for name in OF_COMPLETIONS if name != "right_steps" or audited
-    }
+    lists: dict[str, Any] = {name: list(chain(*every[name])) for name in OF_COMPLETIONS if None not in every[name]}
     lists |= {name: sum(every[name]) for name in ("seconds_generate", "seconds_verify")}
     parts = {name: torch.cat([batch.parts[name] for batch in batches]) for name in batches[0].parts}
     return replace(batches[0], scores=torch.cat(every["scores"]), parts=parts, **lists)

@@ -340,12 +340,12 @@ class Trainer:
     ) -> dict[str, float | None]:
         mismatch = Mismatch()  # of the rows whose "old" log-probabilities were made, from which the ratios start
         computed = active.nonzero()[:, 0].tolist()
-        mismatch.add([drawn.logprobs[row] for row in computed], batch.old[computed])
+        mismatch.add([drawn.logprobs[row] for row in computed], batch.old[computed].where(batch.drawn[computed], 0.0))
         logprobs = torch.tensor([float(logprobs.sum()) for logprobs in drawn.logprobs])
         return metrics_row(
             completions_sampled=step * self.sequences + self.extra,
             learning_rate=self.optimizer.param_groups[0]["lr"],
-            kl=float((logprobs - batch.reference.sum(1).cpu()).mean()),
+            kl=float((logprobs - batch.reference.where(batch.drawn, 0.0).sum(1).cpu()).mean()),
             approx_kl=sums.approx_kl / max(sums.tokens, 1),
             clip_fraction=sums.clipped / max(sums.tokens, 1),
             explained_variance=explained,

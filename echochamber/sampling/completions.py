@@ -20,3 +20,5 @@ class Completions:
     """Of the distributions that the tokens were drawn from, before top_p, summed over the completion, in nats."""
     finished: list[bool]
     """Whether the end token was reached within max_new_tokens."""
+    inserted: list[np.ndarray] | None = None
+    """Which tokens a tool inserted, bool, (tokens,); their log-probabilities are 0. None: there was no tool."""

@@ -25,6 +25,7 @@ from echochamber.models.olmo_decoder import Attend, OlmoDecoder, applies_to
 from echochamber.sampling.completions import Completions
 from echochamber.sampling.draw import draw, is_end, random_stream, uniforms
 from echochamber.sampling.fixed_shapes import Encoded, FixedShapes
+from echochamber.sampling.tool import PythonTool
 from echochamber.settings import Sampling
 
 MOST_ROWS = 1024
@@ -46,6 +47,7 @@ def generate(
     generator: torch.Generator,
     max_rows: int | None = None,
     fixed_shapes: bool | None = None,
+    tool: PythonTool | None = None,
 ) -> Completions:
     """`samples` completions of every prompt.
 
@@ -58,6 +60,7 @@ def generate(
             draws other samples.
         fixed_shapes: decode in steps that a GPU can record (default: on a GPU, where the architecture allows it).
             Rows leave the batch at other times, so that it draws other samples.
+        tool: looks at every completion after every token; with one, shapes change on a GPU too.
     """
     if any(len(prompt) == 0 for prompt in prompts):
         raise ValueError("prompts: found an empty one, allowed: at least one token each")
@@ -72,7 +75,7 @@ def generate(
     by_length = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     waiting = [(number, number * samples + sample) for number in by_length for sample in range(samples)]
     if fixed_shapes is None:
-        fixed_shapes = model.device.type == "cuda" and model.full_attention
+        fixed_shapes = tool is None and model.device.type == "cuda" and model.full_attention
     if fixed_shapes:
         rows = min(max_rows or rows_at_once(model, longest), len(waiting))
         drawn = _in_fixed_shapes(model, prompts, waiting, sampling, greedy, eos, pad, generator, rows, longest)
@@ -80,7 +83,7 @@ def generate(
         max_rows = min(max_rows or rows_at_once(model, longest), len(waiting))
         fast = model.full_attention and model.plain_head and applies_to(model.model)
         decoder = OlmoDecoder(model.model, longest) if fast else None
-        record = _Record(len(waiting), sampling.max_new_tokens, model.device)
+        record = _Record(len(waiting), sampling.max_new_tokens, model.device, tool)
         while waiting:
             chosen, waiting = waiting[:max_rows], waiting[max_rows:]
             batch = _encode(model, prompts, [number for number, _ in chosen], pad)
@@ -146,15 +149,23 @@ def rows_at_once(model: LanguageModel, tokens: int) -> int:
 class _Record:
     """What was drawn, (tokens, completions); what stands below an end token means nothing."""
 
-    def __init__(self, completions: int, tokens: int, device: torch.device) -> None:
+    def __init__(self, completions: int, tokens: int, device: torch.device, tool: PythonTool | None) -> None:
+        self.tool = tool
+        self.inserted = torch.zeros(tokens, completions, dtype=torch.bool, device=device)
         self.tokens = torch.zeros(tokens, completions, dtype=torch.long, device=device)
         self.logprobs = torch.zeros(tokens, completions, device=device)
         self.entropy = torch.zeros(tokens, completions, device=device)
 
-    def add(self, step: int | Tensor, slots: Tensor, tokens: Tensor, logprobs: Tensor, entropy: Tensor) -> None:
+    def add(self, step: int | Tensor, slots: Tensor, tokens: Tensor, logprobs: Tensor, entropy: Tensor) -> Tensor:
+        """The tokens that stand there: those that were drawn, but where the tool inserts some."""
+        if self.tool:
+            tokens, inserted = self.tool(slots, tokens)
+            logprobs, entropy = logprobs.masked_fill(inserted, 0.0), entropy.masked_fill(inserted, 0.0)
+            self.inserted[step, slots] = inserted
         self.tokens[step, slots] = tokens
         self.logprobs[step, slots] = logprobs
         self.entropy[step, slots] = entropy
+        return tokens
 
     def completions(self, prompts: list[list[int]], eos: Sequence[int]) -> Completions:
         ended = is_end(self.tokens, eos)
@@ -162,13 +173,14 @@ class _Record:
         lengths = (~after).sum(0).tolist()
         entropy = torch.where(after, 0.0, self.entropy).sum(0)
         tokens = [row[:n] for row, n in zip(self.tokens.T.tolist(), lengths, strict=True)]
-        logprobs = self.logprobs.T.cpu().numpy()
+        logprobs, inserted = self.logprobs.T.cpu().numpy(), self.inserted.T.cpu().numpy()
         return Completions(
             prompts=prompts,
             completions=tokens,
             logprobs=[logprobs[i, :n].copy() for i, n in enumerate(lengths)],
             entropy=entropy.tolist(),
             finished=ended.any(0).tolist(),
+            inserted=[inserted[i, :n].copy() for i, n in enumerate(lengths)] if self.tool else None,
         )
 
 
@@ -198,7 +210,7 @@ def _decode(model, decoder, batch: Encoded, slots, sampling, eos, generator, rec
         logits = model.logits(states, sampling.temperature)
         numbers = uniform[step % look] if generator else None
         tokens, logprobs, entropy = draw(logits, top_p=sampling.top_p, uniform=numbers)
-        record.add(step, slots, tokens, logprobs, entropy)
+        tokens = record.add(step, slots, tokens, logprobs, entropy)
         alive = alive & ~is_end(tokens, eos)
         if step + 1 == sampling.max_new_tokens:
             return

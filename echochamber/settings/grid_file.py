@@ -46,9 +46,17 @@ class Benchmark(PromptForm):
     """Of the matrix products of decoding; the kept weights are fp32."""
     engine: Literal["own", "vllm"] = "own"
     """What draws completions. `vllm` is an extra, and draws others than `own` (docs/sampling.md)."""
+    tool: Literal["python"] | None = None
+    """As `tool` of an algorithm's sampling."""
     seed: Seed = 0
     role: Literal["task", "transfer", "hard"] | None = None
     """What claims take it for; none: `hard` for AIME, `transfer` for MATH and for family `math`, else `task`."""
+
+    @model_validator(mode="after")
+    def _no_tool_of_vllm(self) -> Benchmark:
+        if self.tool and self.engine == "vllm":
+            raise ValueError(f"tool: found {self.tool} with engine: vllm, allowed: with engine: own")
+        return self
 
     @model_validator(mode="after")
     def _few_between(self) -> Benchmark:

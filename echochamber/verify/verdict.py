@@ -11,7 +11,8 @@ STATUSES = ("ok", "syntax", "raised", "unsupported", "limit", "timeout", "crashe
 """How an answer was reached, or why there is none. Of the program where one ran, of the answer's parsing elsewhere;
 `truncated`: no end token, so nothing was read; `error`: the verifier itself failed in it, and the log says how."""
 
-FLAGS = ("truncated", "mixed", "repeats", "box_disagrees")
+FLAGS = ("truncated", "mixed", "repeats", "box_disagrees", "tool")
+"""Of a completion in samples; `tool`: an output was inserted into it while it was decoded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ function verdictInWords(index, part, row, gold) {
     mixed: "marks of several formats",
     repeats: "a degenerate loop",
     box_disagrees: "its box is not what its code gives",
+    tool: "an output was inserted while it was decoded",
   };
   const format = index.formats[part.format[row]];
   const said = index.rules.map((rule, i) => {

@@ -123,6 +123,7 @@ def equal_lengths(trainer, *, prompt, completion):
     verdicts = trainer_and_batch()[1].verdicts
     return Rollout(
         parts={},
+        inserted=None,
         prompts=[row for row in prompts for _ in range(4)],
         completions=completions,
         logprobs=[torch.zeros(completion).numpy()] * 24,

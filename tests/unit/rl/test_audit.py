@@ -97,6 +97,7 @@ def test_the_columns_of_a_batch(rule, expected):
     none = [[1]] * 6
     drawn = rollout.Rollout(
         parts={},
+        inserted=None,
         prompts=none,
         completions=none,
         logprobs=[np.zeros(1)] * 6,

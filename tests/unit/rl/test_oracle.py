@@ -132,6 +132,7 @@ def test_loss_and_gradient_equal_those_of_trl(trl, tmp_path, theirs, ours, tempe
         assert [len(group) for group in groups.values()] == [SAMPLES] * GROUPS
         drawn = Rollout(
             parts={},
+            inserted=None,
             prompts=[prompts[i] for i in order],
             completions=[completions[i] for i in order],
             logprobs=[],
