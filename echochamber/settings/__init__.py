@@ -7,7 +7,7 @@ unknown keys. Imports no torch: a grid is read and expanded in a fraction of a s
 from echochamber.algorithms import KL, Algorithm, ExpertIteration, PolicyGradient, Sampling
 from echochamber.schema import NAME, RandomNumbers, Settings
 from echochamber.settings.behaviours import Behaviour
-from echochamber.settings.claims import CLAIMS, Primary
+from echochamber.settings.claims import CLAIMS, PACKS, Primary
 from echochamber.settings.files import SPLITS, HubQuestions, HubSource, LocalQuestions, LocalSource
 from echochamber.settings.grid_file import FIGURES, OF_BEHAVIOURS, BaseSamples, Benchmark, GridFile, Prompts, Study
 from echochamber.settings.hardware import Hardware
@@ -34,6 +34,7 @@ __all__ = [
     "NAME",
     "OF_BEHAVIOURS",
     "OPERATIONS",
+    "PACKS",
     "SPLITS",
     "Algorithm",
     "BaseSamples",

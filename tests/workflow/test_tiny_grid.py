@@ -19,7 +19,7 @@ from echochamber.data.tokenizer import train_bpe
 from echochamber.grid import parsing
 from echochamber.grid.stages import SCRIPTS
 from echochamber.jobs.inputs import sha256
-from echochamber.settings import CLAIMS
+from echochamber.settings import CLAIMS, PACKS
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +66,17 @@ def test_every_declared_file_is_there(done, grid):
         assert provenance["spec"]["seed"] == 0
     for study_figure in ("algorithms-formats", "algorithms-passk"):
         assert all((results / f"figures/{study_figure}.{kind}").stat().st_size for kind in ("pdf", "png", "csv"))
-    assert set(CLAIMS) <= set(pd.read_csv(results / "claims.csv")["claim"])
+    claims = {name for name in pd.read_csv(results / "claims.csv")["claim"] if "." not in name}
+    assert claims == set(CLAIMS) - set(PACKS)
 
 
 def test_every_stage_says_what_made_its_results(done, grid):
-    """The judge, the search for contamination, the forecast and tables to print are no part of this grid."""
+    """The judge, the search for contamination, behaviours, the forecast and printed tables are no part of this grid."""
     records = [json.loads(path.read_text()) for path in grid.results.glob("**/*provenance.json")]
     wanted = {script for scripts in SCRIPTS.values() for script in scripts}
     assert {record["stage"] for record in records} == wanted - {
-        *("judge_errors", "find_questions", "show_contamination", "make_forecast", "typeset_figure")
+        *("judge_errors", "find_questions", "show_contamination", "make_forecast", "typeset_figure"),
+        *("label_evaluation", "join_behaviours", "forecast_behaviours"),
     }
     keys = {"spec", "code", "versions", "machine", "time", "git_commit", "seconds"}
     assert all(keys <= record.keys() and record["code"] for record in records)

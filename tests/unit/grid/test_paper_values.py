@@ -38,7 +38,7 @@ SHARED = {
     "checkpoint_every_pass": True,
     "precision": "bf16",
 }
-SAMPLING = {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 1024}
+SAMPLING = {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 1024, "tool": None}
 ONLY = {
     "ppo": {
         "critic_learning_rate": 7e-6,
@@ -102,7 +102,12 @@ def test_expert_iteration(paper, name, iterations, start):
         "final_learning_rate": 0.1,
     }
     assert values(found, expected) == expected
-    assert found.sampling.model_dump() == {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 2048}
+    assert found.sampling.model_dump() == {
+        "temperature": 1.0,
+        "top_p": 0.95,
+        "max_new_tokens": 2048,
+        "tool": None,
+    }
 
 
 def test_the_algorithms_are_all_compared(paper):
