@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from echochamber.algorithms import own_function
+from echochamber import own_function
 from echochamber.errors import shortened
 from echochamber.formats import FORMATS, RULES
 from echochamber.schema import Name, Settings
@@ -104,7 +104,11 @@ class FunctionReward(Settings):
     @classmethod
     def _fixed(cls, settings: Any) -> Any:
         if isinstance(settings, dict) and isinstance(settings.get("name"), str):
-            return settings | {"sha256": own_function.fixed(settings["name"], settings.get("sha256"))}
+            try:
+                sha256 = own_function.fixed(settings["name"], settings.get("sha256"))
+            except ValueError as error:
+                raise ValueError(f"name: {error}") from None
+            return settings | {"sha256": sha256}
         return settings
 
 

@@ -9,7 +9,7 @@ import glob
 from pathlib import Path
 from typing import TypeVar
 
-from echochamber.behaviours import tests
+from echochamber import own_function
 from echochamber.corpora import locations
 from echochamber.corpora.locations import Location
 from echochamber.grid import specs
@@ -54,7 +54,7 @@ def read_by(spec: Spec) -> Groups:
             return _model(weights)
         case specs.LabelSpec():
             functions = {name for each in spec.behaviours.values() for name in each.functions().values()}
-            sources = sorted({source.as_posix() for name in functions if (source := tests.source(name))})
+            sources = sorted({source.as_posix() for name in functions if (source := own_function.source(name))})
             return [[glob.escape(source)] for source in sources]
     return []
 

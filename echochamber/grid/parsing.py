@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from echochamber.behaviours import tests
+from echochamber import own_function
 from echochamber.errors import shortened
 from echochamber.grid.expansion import Grid
 from echochamber.printable import printable
@@ -47,7 +47,7 @@ def _missing_functions(file: GridFile) -> Iterator[str]:
     """A line for each function of the user that is nowhere; none of them is run."""
     for name, behaviour in file.behaviours.items():
         for key, function in behaviour.functions().items():
-            if wrong := tests.missing(function):
+            if wrong := own_function.missing(function):
                 yield f"behaviours.{name}.{key}: {wrong}"
 
 

@@ -6,23 +6,23 @@ function prints goes to standard error, which nobody reads.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
 from typing import Any
+
+from echochamber.errors import UserError
+from echochamber.own_function import load
 
 
 def main(name: str) -> None:
     """Serve until standard input ends."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.path.insert(0, "")
-    module, _, function = name.partition(":")
     try:
-        own, failure = getattr(importlib.import_module(module), function), ""
-    except BaseException as error:
-        own, failure = None, f"importing it raised {type(error).__name__}: {error}"
+        own, failure = load(name), ""
+    except UserError as error:
+        own, failure = None, str(error)
     print("ready", file=replies, flush=True)
     for line in sys.stdin:
         print(json.dumps(_answer(own, failure, json.loads(line))), file=replies, flush=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from echochamber import own_function
 from echochamber.behaviours import tests
 from echochamber.behaviours.partition import Partition, of_labels, of_marks
 from echochamber.behaviours.presets import PRESETS
@@ -22,7 +23,7 @@ LONGEST = 2000
 class Holds(Settings):
     """A test that is a Python function: `module:function` is called with a completion and says True or False."""
 
-    function: Annotated[str, Field(pattern=tests.FUNCTION, max_length=200)]
+    function: Annotated[str, Field(pattern=own_function.NAME, max_length=200)]
     """Your own code, run as it is: not in the sandbox of models' programs."""
 
 

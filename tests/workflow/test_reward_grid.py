@@ -57,6 +57,6 @@ def test_a_function_that_is_not_there_is_one_line_before_anything_runs(done, gri
     (grid.folder / "own_reward.py").write_text("")
     ran = grid.snakemake()
     assert ran.returncode
-    said = "algorithms.mixed.reward.parts.vowels.reward: name: 'own_reward:vowels' cannot be imported (AttributeError"
+    said = "algorithms.mixed.reward.parts.vowels.reward: name: found 'own_reward:vowels', allowed: a function"
     assert sum(said in line for line in ran.stdout.splitlines()) == 1
     assert "Traceback" not in ran.stdout

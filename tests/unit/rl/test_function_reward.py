@@ -84,8 +84,8 @@ def test_what_fails_is_one_line(own, name, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("missing", "cannot be imported (AttributeError: module"),
-        ("number", "cannot be imported (number is no function)"),
+        ("missing", "allowed: a function that own_"),
+        ("number", ":number' is no function (int), allowed: module:function"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_when_the_grid_is_read(own, name, said):
