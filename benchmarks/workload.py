@@ -95,5 +95,5 @@ def machine(model: PreTrainedModel, threads: int) -> dict:
 
 
 def report(result: dict) -> None:
-    """The last line of a benchmark's output: everything, as JSON."""
-    print(json.dumps(result))
+    """The last line of a benchmark's output: everything, as JSON. Out even if the process ends without a flush."""
+    print(json.dumps(result), flush=True)
