@@ -1,6 +1,7 @@
 """config/own-model.yaml with a tiny random Qwen2 and few questions: model, questions and algorithm are a grid."""
 
 import json
+import re
 from pathlib import Path
 
 import bases
@@ -14,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from workflow_grid import Grid
 
 import echochamber
+from echochamber.grid import parsing
 from echochamber.models.generation_defaults import end_tokens
 
 CONFIG = Path(__file__).parents[2] / "config/own-model.yaml"
@@ -47,6 +49,19 @@ def grid(tmp_path_factory):
     ran = grid.snakemake()
     assert ran.returncode == 0, ran.stdout
     return grid
+
+
+def test_the_first_look_of_the_docs_is_a_grid():
+    text = (CONFIG.parents[1] / "docs/own-model.md").read_text(encoding="utf-8")
+    (first,) = re.findall(r"For a first look set (.*?);", text, re.DOTALL)
+    said = dict(re.findall(r"`(\w+): ([^`]+)`", first))
+    assert said.keys() == {"run_seeds", "count", "prompts_per_batch", "update_batch"}
+    config = parsing.read(CONFIG)
+    config["studies"]["own"]["run_seeds"] = yaml.safe_load(said["run_seeds"])
+    for asked in ("prompts", "benchmarks"):
+        config[asked]["gsm8k"]["count"] = int(said["count"])
+    config["algorithms"]["grpo"] |= {name: int(said[name]) for name in ("prompts_per_batch", "update_batch")}
+    assert len(parsing.parse(config, "x.yaml").runs) == 1
 
 
 def test_it_is_a_whole_grid_up_to_the_report(grid):
