@@ -29,7 +29,7 @@ rule write_report:
         [GRID.paths.mixture(mixture) for mixture in GRID.mixtures],
         GRID.questions,
     output:
-        page=report(RESULTS / "report.html", category="The whole grid", labels={"file": "report"}),
+        page=report(RESULTS / "report.html", category="The whole grid", labels={"what": "the report page"}),
         beside=directory(RESULTS / "report"),  # completions that are too many for one page
     log:
         RESULTS / "logs/report.log",

@@ -5,7 +5,12 @@ TABLES += ["runs", "errors", "process", "dynamics", "outcomes", "drift", "picks"
 TABLE_FILES = [f"{table}.csv" for table in TABLES]
 TEXTS = ["samples", "error_examples"]
 TABLE_FILES += [f"{table}.parquet" for table in TEXTS]
-SHOWN = ["scores.csv", "gains.csv", "decomposition.csv", "coverage.csv"]  # by `snakemake --report`
+SHOWN = {  # by `snakemake --report`
+    "scores.csv": "pass@k, majority@k, shares and accuracies",
+    "gains.csv": "gains over the base models",
+    "decomposition.csv": "gains as selection between formats and refinement within them",
+    "coverage.csv": "questions gained and lost",
+}
 
 JUDGED = rules.judge.output if GRID.file.judge else []
 
@@ -88,7 +93,10 @@ rule make_tables:
         **joined(GRID),
         thresholds=THRESHOLDS,
     output:
-        report(expand(RESULTS / "tables/{file}", file=SHOWN), category="The whole grid"),
+        [
+            report(RESULTS / "tables" / file, category="The whole grid", labels={"what": what})
+            for file, what in SHOWN.items()
+        ],
         expand(RESULTS / "tables/{file}", file=[file for file in TABLE_FILES if file not in SHOWN]),
     log:
         RESULTS / "logs/tables.log",
@@ -143,7 +151,7 @@ rule claims:
         expand(rules.join_study.output, study=[name for name, study in GRID.file.studies.items() if study.claims]),
         thresholds=THRESHOLDS,
     output:
-        report(RESULTS / "claims.csv", category="The whole grid", labels={"file": "claims"}),
+        report(RESULTS / "claims.csv", category="The whole grid", labels={"what": "verdicts on the claims"}),
     log:
         RESULTS / "logs/claims.log",
     benchmark:
