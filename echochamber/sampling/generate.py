@@ -67,6 +67,8 @@ def generate(
     _refuse_unknown(model, prompts)
     eos = (eos,) if isinstance(eos, int) else tuple(eos)
     model = model if isinstance(model, LanguageModel) else LanguageModel(model)
+    if fixed_shapes and tool:
+        raise ValueError("fixed_shapes: found True with a tool, allowed: False")
     if fixed_shapes and not model.full_attention:
         raise ValueError(f"fixed_shapes: found True with {model.config.model_type}, allowed: full attention")
     was_training = model.model.training

@@ -71,7 +71,8 @@ class PythonTool:
         row.blocks = len(blocks)
         break_before = "" if text.endswith("\n") else "\n"
         shown = f"{break_before}<llm-code-output>\n{output(blocks)}\n</llm-code-output>\n"
-        row.waiting.extend(encode(self.tokenizer.backend_tokenizer, [shown])[0])
+        ids = encode(self.tokenizer.backend_tokenizer, [shown])[0]
+        row.waiting.extend(number for number in ids if number not in self.ends)  # what ends it, the policy draws
 
     def _text(self, ids: list[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -85,4 +86,7 @@ def output(blocks: list[str]) -> str:
     if ran.status != "ok":
         return f"Error: {ran.status}"
     value = executed_text(ran.value)
-    return _TAG.sub("", value if value is not None else ran.printed.strip())[:LONGEST]
+    text = value if value is not None else ran.printed.strip()
+    while _TAG.search(text):  # one inside of another leaves a third
+        text = _TAG.sub("", text)
+    return text[:LONGEST]
