@@ -21,7 +21,7 @@ SAMPLED = (
     Column("share_truncated", "number", "completions without an end token"),
     Column("share_informative_groups", "number", "prompts whose completions earned different rewards"),
     Column("kl", "number", "k1 of policy and base model, mean over completions", "nats per completion"),
-    Column("entropy", "number", "of the sampling distributions, mean over tokens", "nats per token"),
+    Column("entropy", "number", "of the sampling distributions, mean over tokens that were drawn", "nats per token"),
     Column("approx_kl", "number", "of the policy before and after the updates, k3, mean over tokens", "nats per token"),
     Column("clip_fraction", "number", "tokens whose ratio was clipped"),
     Column("explained_variance", "number", "of the returns, by the critic; empty without one"),

@@ -52,15 +52,17 @@ class Mismatch:
     smallest_ratio: float = math.inf
     largest_ratio: float = 0.0
 
-    def add(self, sampler: Sequence[np.ndarray], trainer: Tensor) -> None:
+    def add(self, sampler: Sequence[np.ndarray], trainer: Tensor, drawn: Tensor | None = None) -> None:
         """Some completions.
 
         Args:
             sampler: log-probabilities of each completion's tokens, (tokens,).
             trainer: the same, one row a completion and padded on the right: (completions, longest or more).
+            drawn: of the same shape, which of them the sampler drew, and no tool inserted; None: all.
         """
-        for ours, theirs in zip(trainer.detach().double().cpu().numpy(), sampler, strict=True):
-            difference = ours[: len(theirs)] - theirs
+        counted = np.ones(trainer.shape, dtype=bool) if drawn is None else drawn.cpu().numpy()
+        for ours, theirs, own in zip(trainer.detach().double().cpu().numpy(), sampler, counted, strict=True):
+            difference = (ours[: len(theirs)] - theirs)[own[: len(theirs)]]
             self.tokens += len(difference)
             self.absolute += float(np.abs(difference).sum())
             self.largest = max_or_nan(self.largest, float(np.abs(difference).max()))

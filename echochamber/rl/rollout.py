@@ -221,6 +221,7 @@ def tally(rollout: Rollout) -> Tally:
         tokens=rollout.tokens,
         groups=len(rollout.scores),
         truncated=rollout.finished.count(False),
+        inserted=sum(int(row.sum()) for row in rollout.inserted or ()),
         informative_groups=int(informative_groups(rollout.scores).sum()),
         reward=float(rollout.scores.sum()),
         entropy=sum(rollout.entropy),
@@ -267,7 +268,7 @@ def describe(sums: Tally) -> dict[str, float | None]:
         row[f"accuracy_{name}"] = sums[f"correct_{name}"] / written if written else None
     row["share_truncated"] = sums["truncated"] / n
     row["share_informative_groups"] = sums["informative_groups"] / sums["groups"]
-    row["entropy"] = sums["entropy"] / sums["tokens"]
+    row["entropy"] = sums["entropy"] / (sums["tokens"] - sums["inserted"])
     row["completion_tokens_mean"] = sums["tokens"] / n
     row |= {name: sums[name] for name in ("verifier_errors", "verifier_timeouts")}
     audited = sums["audited"] == n

@@ -340,7 +340,7 @@ class Trainer:
     ) -> dict[str, float | None]:
         mismatch = Mismatch()  # of the rows whose "old" log-probabilities were made, from which the ratios start
         computed = active.nonzero()[:, 0].tolist()
-        mismatch.add([drawn.logprobs[row] for row in computed], batch.old[computed].where(batch.drawn[computed], 0.0))
+        mismatch.add([drawn.logprobs[row] for row in computed], batch.old[computed], batch.drawn[computed])
         logprobs = torch.tensor([float(logprobs.sum()) for logprobs in drawn.logprobs])
         return metrics_row(
             completions_sampled=step * self.sequences + self.extra,

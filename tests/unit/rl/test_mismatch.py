@@ -27,6 +27,12 @@ def test_columns_by_hand():
     assert ratio == pytest.approx(math.cosh(0.2))
 
 
+def test_inserted_tokens_are_none_of_them():
+    found = Mismatch()
+    found.add([np.array([-1.0, 0.0])], torch.tensor([[-0.9, -7.0]]), torch.tensor([[True, False]]))
+    assert found.columns()[COLUMNS[0]] == pytest.approx(0.1)
+
+
 def test_ratios_stay_numbers_and_nan_stays_nan():
     found = Mismatch()
     found.add([np.array([-9000.0]), np.array([-1.0])], torch.tensor([[-1.0], [-9000.0]]))

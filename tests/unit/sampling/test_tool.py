@@ -165,6 +165,9 @@ def test_a_step_of_rl_knows_of_what_the_tool_inserted(monkeypatch):
     assert sum(int(row.sum()) for row in drawn.inserted) > 8
     row = trainer.learn(1, drawn)
     assert row["kl"] == pytest.approx(0, abs=1e-4)
+    own = sum(int((~marks).sum()) for marks in drawn.inserted)
+    assert row["entropy"] == pytest.approx(sum(drawn.entropy) / own)
+    assert row["completion_tokens_mean"] == drawn.tokens / len(drawn.completions)
     assert all(value is None or np.isfinite(value) for value in row.values())
     chosen = rollout.select(drawn, [2, 0])
     assert [r.tolist() for r in chosen.inserted[:4]] == [r.tolist() for r in drawn.inserted[8:12]]
