@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import atexit
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from echochamber.algorithms.rewards import FunctionReward
 from echochamber.errors import UserError, shortened
 from echochamber.printable import printable
+from echochamber.verify import patience
 from echochamber.verify.line_process import LineProcess
 
 START_SECONDS = 120.0
@@ -19,18 +20,25 @@ SHOWN = 300
 
 
 def by_function(
-    settings: FunctionReward, questions: Sequence[str], texts: Sequence[str], golds: Sequence[Sequence[str]]
+    settings: FunctionReward,
+    questions: Sequence[str],
+    texts: Sequence[str],
+    golds: Sequence[Sequence[str]],
+    stop: Callable[[], bool] | None = None,
 ) -> list[float]:
     """The reward of each completion; equal ones of a question are asked once.
 
-    Raises UserError, in one line, where the function cannot be imported, raises, returns no number or takes too long.
+    Raises UserError, in one line, where the function cannot be imported, raises, returns no number or takes too long;
+    Interrupted if `stop()` turned true meanwhile.
     """
     process = _process(settings.name)
-    known: dict[tuple[str, str], float] = {}
-    for question, text, gold in zip(questions, texts, golds, strict=True):
-        if (question, text) not in known:
-            known[question, text] = _ask(process, settings, question, text, gold)
-    return [known[key] for key in zip(questions, texts, strict=True)]
+    asked = list(zip(questions, texts, map(tuple, golds), strict=True))
+    known: dict[tuple[str, str, tuple[str, ...]], float] = {}
+    with patience.of_this_thread(patience.Patience(len(asked), stop)):
+        for one in dict.fromkeys(asked):
+            patience.check()
+            known[one] = _ask(process, settings, *one)
+    return [known[one] for one in asked]
 
 
 def _ask(process: LineProcess, settings: FunctionReward, question: str, text: str, golds: Sequence[str]) -> float:

@@ -229,7 +229,8 @@ def _length(settings: LengthReward, batch: Judged) -> list[float]:
 
 
 def _function(settings: FunctionReward, batch: Judged) -> list[float]:
-    return by_function(settings, batch.questions, batch.texts, [accepted(gold) for gold in batch.golds])
+    golds = [accepted(gold) for gold in batch.golds]
+    return by_function(settings, batch.questions, batch.texts, golds, batch.stop)
 
 
 BY_KIND: dict[type, Callable[[Any, Judged], Iterable[float]]] = {

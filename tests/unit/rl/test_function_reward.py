@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from echochamber.algorithms import algorithm
 from echochamber.algorithms.rewards import FunctionReward
-from echochamber.errors import UserError
+from echochamber.errors import Interrupted, UserError
 from echochamber.rl import function_reward
 from echochamber.rl.function_reward import by_function
 
 OWN = """
-import os, time
+import os, subprocess, time
 print("noise at import")
 asked = []
 def length(question, completion, golds):
@@ -35,6 +35,26 @@ def slow(question, completion, golds):
     time.sleep(60)
 def dies(question, completion, golds):
     os._exit(3)
+class Odd:
+    def __float__(self):
+        raise RuntimeError("two elements")
+    def __repr__(self):
+        raise RuntimeError("no words")
+def odd(question, completion, golds):
+    return Odd()
+def huge(question, completion, golds):
+    return 10**400
+def digits(question, completion, golds):
+    return "0.5"
+def wordy(question, completion, golds):
+    raise ValueError("x" * 3_000_000)
+def child(question, completion, golds):
+    return len(subprocess.run(["cat"], capture_output=True).stdout)
+def gold(question, completion, golds):
+    return float(golds[0])
+def nap(question, completion, golds):
+    time.sleep(0.3)
+    return 1
 number = 5
 """
 
@@ -71,6 +91,10 @@ def test_it_runs_in_another_process_and_equal_completions_are_asked_once(own):
     [
         ("broken", "found that it raised KeyError: 'a\\nb', allowed: a number"),
         ("word", "found that it returned 'much', allowed: a number"),
+        ("odd", "found that it returned <Odd>, allowed: a number"),
+        ("huge", f"found that it returned 1{'0' * 287}, allowed: a number"),
+        ("digits", "found that it returned '0.5', allowed: a number"),
+        ("wordy", f"found that it raised ValueError: {'x' * 278}, allowed: a number"),
         ("slow", "found no answer within 1 s, allowed: a number within that time"),
         ("dies", "found no answer within 1 s, allowed: a number within that time"),
     ],
@@ -79,6 +103,23 @@ def test_what_fails_is_one_line(own, name, said):
     with pytest.raises(UserError) as raised:
         by_function(settings(own(name), seconds=1), ["q"], ["some text"], [["5"]])
     assert str(raised.value) == f"reward function {own(name)}, completion 'some text' of 'q': {said}"
+
+
+def test_what_it_starts_does_not_wait_for_our_requests(own):
+    assert by_function(settings(own("child"), seconds=5), ["q"], ["a"], [["5"]]) == [0]
+
+
+def test_a_question_that_stands_twice_with_other_golds_is_asked_twice(own):
+    assert by_function(settings(own("gold")), ["q", "q"], ["a", "a"], [["1"], ["2"]]) == [1, 2]
+
+
+def test_a_stop_is_heard_between_completions_and_while_one_is_waited_for(own):
+    heard = []
+    with pytest.raises(Interrupted):
+        by_function(
+            settings(own("nap")), ["q"] * 9, list("abcdefghi"), [["5"]] * 9, lambda: len(heard) > 2 or heard.append(1)
+        )
+    assert by_function(settings(own("nap")), ["q"], ["a"], [["5"]]) == [1]
 
 
 @pytest.mark.parametrize(
