@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from echochamber.algorithms.lora import LoRA
-from echochamber.algorithms.rewards import Reward
+from echochamber.algorithms.rewards import Reward, parts
 from echochamber.algorithms.theory import Theory
 from echochamber.formats import DEFAULT_RULE, RULES, RuleName, Truncated
 from echochamber.schema import GpuShare, Precision, RandomNumbers, Settings, Share
@@ -93,6 +93,11 @@ class PostTraining(Settings):
 
     @model_validator(mode="after")
     def _overlong_fits(self) -> PostTraining:
+        if self.truncated == "penalise" and "overlong" in parts(self.reward):
+            raise ValueError(
+                "reward: found a part 'overlong' with truncated: penalise, whose penalty has that name, "
+                "allowed: other names"
+            )
         if self.overlong_tokens is None:
             return self
         if self.truncated != "penalise":

@@ -69,7 +69,7 @@ class RegexReward(Settings):
     def _compiles(cls, value: str) -> str:
         try:
             re.compile(value)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"found {shortened(value)} ({error}), allowed: a pattern of Python's re") from None
         return value
 

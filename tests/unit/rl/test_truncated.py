@@ -38,6 +38,10 @@ def test_the_stretch_is_a_fifth_as_in_dapo_or_as_given():
             {"truncated": "penalise", "overlong_tokens": 2000},
             "overlong_tokens: found 2000, allowed: up to max_new_tokens, 1024",
         ),
+        (
+            {"truncated": "penalise", "reward": {"kind": "mixture", "parts": {"overlong": {"reward": "boxed"}}}},
+            "reward: found a part 'overlong' with truncated: penalise, whose penalty has that name, allowed: other",
+        ),
     ],
 )
 def test_a_stretch_that_cannot_be(more, said):

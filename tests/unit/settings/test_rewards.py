@@ -32,6 +32,7 @@ def said(reward: object) -> str:
         ({"kind": "no"}, ".kind: found 'no', allowed: 'name', 'exact'"),
         ({"kind": "regex"}, ".pattern: found nothing, allowed: a value"),
         ({"kind": "regex", "pattern": "("}, ".pattern: found '(' (missing ), unterminated subpattern"),
+        ({"kind": "regex", "pattern": "a{99999999999}"}, ".pattern: found 'a{99999999999}' (the repetition number is"),
         ({"kind": "regex", "pattern": "a", "x": 1}, ".x: unknown key, allowed: kind, pattern"),
         ({"kind": "length", "full": 10, "free": 10}, ": free: found 10, allowed: less than full, 10"),
         ({"kind": "function", "name": "nomod:f"}, ": name: found 'nomod:f', allowed: module:function of nomod.py in "),
