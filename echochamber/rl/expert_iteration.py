@@ -28,6 +28,7 @@ from echochamber.rl import rollout, schedule
 from echochamber.rl.columns import metrics_row
 from echochamber.rl.mismatch import Mismatch, warn_if_parted
 from echochamber.rl.optimizer import adamw
+from echochamber.rl.rewards import refuse_golds
 from echochamber.rl.rollout import Tally
 from echochamber.rl.run import Rows, Run, refuse_no_questions
 from echochamber.sampling.draw import random_stream
@@ -65,10 +66,11 @@ def train(
 
     Raises:
         Interrupted: `stop()` turned true; the state is saved.
-        UserError: there are no questions, a reward or an update is not finite, or the policy has diverged from the base
-            model.
+        UserError: there are no questions, a gold is none that the reward can use, a reward or an update is not finite,
+            or the policy has diverged from the base model.
     """
     refuse_no_questions(questions)
+    refuse_golds(settings.reward, questions)
     trainer = Trainer(settings, model, tokenizer, questions, seed, device, form)
     run = Run(trainer, state, stop)
     progress = Progress(settings.iterations, "iteration", run.step, file=state.progress)

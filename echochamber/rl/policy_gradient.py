@@ -14,6 +14,7 @@ from echochamber.jobs.job import Progress
 from echochamber.models.checkpoint import TrainingState
 from echochamber.rl import rollout, schedule
 from echochamber.rl.mismatch import warn_if_parted
+from echochamber.rl.rewards import refuse_golds
 from echochamber.rl.run import Rows, Run, refuse_no_questions
 from echochamber.rl.step import Trainer
 from echochamber.sampling.prompts import encode_questions
@@ -45,10 +46,11 @@ def train(
 
     Raises:
         Interrupted: `stop()` turned true; the state is saved.
-        UserError: there are no questions, a reward or an update is not finite, or the policy has diverged from the base
-            model.
+        UserError: there are no questions, a gold is none that the reward can use, a reward or an update is not finite,
+            or the policy has diverged from the base model.
     """
     refuse_no_questions(questions)
+    refuse_golds(settings.reward, questions)
     trainer = Trainer(settings, model, tokenizer, len(questions), seed, device)
     prompts = encode_questions(tokenizer, questions, form, examples=questions)
     kept = schedule.checkpoint_steps(settings, len(questions))

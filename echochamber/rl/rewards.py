@@ -20,6 +20,7 @@ from echochamber.algorithms.rewards import (
     LengthReward,
     MixtureReward,
     RegexReward,
+    parts,
 )
 from echochamber.errors import UserError, shortened
 from echochamber.formats import DEFAULT_RULE, RULES, RuleName, Truncated
@@ -87,8 +88,8 @@ def earned(reward: Any, batch: Judged) -> tuple[Tensor, dict[str, Tensor]]:
     """
     if not isinstance(reward, MixtureReward):
         return _one(reward, batch), {}
-    parts = {name: _one(part.reward, batch) for name, part in reward.parts.items()}
-    return torch.stack([part.weight * parts[name] for name, part in reward.parts.items()]).sum(0), parts
+    each = {name: _one(part.reward, batch) for name, part in reward.parts.items()}
+    return torch.stack([part.weight * each[name] for name, part in reward.parts.items()]).sum(0), each
 
 
 def _one(reward: Any, batch: Judged) -> Tensor:
@@ -148,8 +149,8 @@ def _wrong(batch: Judged) -> list[bool]:
 
 
 def wrong_label(question: str, gold: str | int) -> str:
-    """A wrong answer near the right one, fixed by the question: a number 1 or 2 away, of the same sign; or the letter
-    beside the right one.
+    """A wrong answer near the right one, fixed by the question: a number 1 or 2 away, below 0 only where that one is;
+    or the letter beside the right one.
 
     Raises UserError for a gold that is neither.
     """
@@ -163,6 +164,13 @@ def wrong_label(question: str, gold: str | int) -> str:
     digest = hashlib.sha256(question.encode()).digest()
     label: Fraction = allowed[int.from_bytes(digest[:8], "big") % len(allowed)]
     return str(label)
+
+
+def refuse_golds(reward: Any, questions: Sequence[Any]) -> None:
+    """Raise UserError for a gold that a wrong label cannot be made of, before anything is sampled."""
+    if "wrong-label" in (reward, *parts(reward).values()):
+        for question in questions:
+            wrong_label(question.question, question.answer)
 
 
 BY_NAME: dict[str, Callable[[Judged], list[bool]]] = {

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from echochamber.algorithms import algorithm
+from echochamber.corpora.documents import Question
 from echochamber.errors import UserError
-from echochamber.rl.rewards import Judged, chosen, earned, rule_of, with_the_majority, wrong_label
+from echochamber.rl import expert_iteration, policy_gradient
+from echochamber.rl.rewards import Judged, chosen, earned, refuse_golds, rule_of, with_the_majority, wrong_label
 from echochamber.sampling.draw import random_stream
 from echochamber.verify import verify_batch
 
@@ -69,7 +71,7 @@ def test_a_wrong_answer_earns_one_and_the_right_one_nothing():
     assert pay("wrong-label", batch([box(wrong)], finished=[False])).tolist() == [0]
 
 
-def test_wrong_labels_are_fixed_by_the_question_spread_and_keep_the_sign():
+def test_wrong_labels_are_fixed_by_the_question_spread_and_below_0_only_where_the_right_one_is():
     labels = {question: wrong_label(question, "5") for question in map(str, range(400))}
     assert labels == {question: wrong_label(question, "5") for question in labels}
     counts = [list(labels.values()).count(str(n)) for n in (3, 4, 6, 7)]
@@ -77,6 +79,7 @@ def test_wrong_labels_are_fixed_by_the_question_spread_and_keep_the_sign():
     assert min(counts) > 60
     assert {wrong_label(str(i), "0") for i in range(50)} == {"1", "2"}
     assert {wrong_label(str(i), "1") for i in range(50)} == {"0", "2", "3"}
+    assert {wrong_label(str(i), "-1") for i in range(50)} == {"0", "1", "-2", "-3"}
     assert {wrong_label(str(i), "1/2") for i in range(50)} == {"3/2", "5/2"}
     assert [wrong_label("q", letter) for letter in "ABD"] == ["B", "A", "C"]
 
@@ -85,6 +88,16 @@ def test_a_gold_that_has_no_wrong_one_is_one_line():
     expected = r"^reward wrong-label: found the gold 'x\+1', allowed: a number, or a letter A to Z$"
     with pytest.raises(UserError, match=expected):
         pay("wrong-label", batch([box(5)], gold="x+1"))
+
+
+@pytest.mark.parametrize("train", [policy_gradient.train, expert_iteration.train])
+def test_such_a_gold_is_refused_before_anything_is_sampled(train):
+    reward = {"kind": "mixture", "parts": {"w": {"reward": "wrong-label"}, "b": {"reward": "boxed"}}}
+    settings = algorithm(kind="grpo", reward=reward)
+    questions = [Question("a", "One?", "1", None), Question("b", "Two?", "x+1", None)]
+    with pytest.raises(UserError, match="reward wrong-label: found the gold"):
+        train(settings, None, None, questions, seed=0, state=None, stop=None, device=None)
+    refuse_golds("executed", questions)
 
 
 @pytest.mark.parametrize(
