@@ -36,9 +36,10 @@ class Function:
         return own_function.load(self.name)
 
     def __call__(self, completion: str) -> bool:
+        own = self._loaded
         try:
-            held = self._loaded(completion)
-        except Exception as error:
+            held = own(completion)
+        except (Exception, SystemExit) as error:
             said = " ".join(f"{type(error).__name__}: {error}".split())
             raise UserError(f"{self.name}: found {said}, allowed: True or False for any text") from None
         if not isinstance(held, bool):

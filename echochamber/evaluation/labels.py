@@ -12,8 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from echochamber import own_function
 from echochamber.behaviours import labelling
 from echochamber.behaviours.partition import Partition
+from echochamber.errors import UserError
 from echochamber.evaluation import samples_file
 from echochamber.jobs.files import write_aside
 from echochamber.settings import Behaviour
@@ -59,8 +61,10 @@ def label(samples: Path, behaviours: Mapping[str, Behaviour], base: Path) -> pd.
         base: samples of the base model, whose last checkpoint's lengths quarters are of.
 
     Raises:
-        UserError: a test fails, or takes too long on too many completions; one line says which.
+        UserError: a function cannot be imported, or a test fails, or takes too long on too many completions; one line
+            says which.
     """
+    _load(behaviours)
     table = samples_file.read(samples, [*KEY, "completion", "tokens"])
     texts = table["completion"].fillna("").tolist()
     columns: dict[str, list[str]] = {}
@@ -73,6 +77,16 @@ def label(samples: Path, behaviours: Mapping[str, Behaviour], base: Path) -> pd.
         if slow:
             log.warning("%s: %d completions took too long, and bear `%s`", where, slow, kind.labels[-1])
     return table[list(KEY)].assign(**columns)
+
+
+def _load(behaviours: Mapping[str, Behaviour]) -> None:
+    """Import the functions of the user's own, which takes longer than a completion may."""
+    for name, behaviour in behaviours.items():
+        for key, function in behaviour.functions().items():
+            try:
+                own_function.load(function)
+            except UserError as error:
+                raise UserError(f"behaviours.{name}.{key}: {error}") from None
 
 
 def _lengths(base: Path) -> np.ndarray:

@@ -70,6 +70,7 @@ def test_quarters_are_of_the_base_model_and_a_border_belongs_to_the_shorter():
     ("body", "said"),
     [
         ("return 1", "own_tests:holds: found int, allowed: True or False for any text"),
+        ("raise SystemExit(text)", "own_tests:holds: found SystemExit: abc, allowed: True or False for any text"),
         ("raise KeyError(text)", "own_tests:holds: found KeyError: 'abc', allowed: True or False for any text"),
     ],
 )
