@@ -64,7 +64,7 @@ def source(name: str) -> Path | None:
     """
     first, *rest = name.partition(":")[0].split(".")
     here = str(Path.cwd())
-    spec = PathFinder.find_spec(first, [here])
+    spec = PathFinder.find_spec(first, [here, *sys.path])  # as `load` finds it: a folder gives way to a package
     if spec is None:
         try:
             spec = importlib.util.find_spec(first)
@@ -125,7 +125,13 @@ def _import(name: str, sha256: str) -> None:
     """`sha256`: of its file, so that a changed one is imported again."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", CHECK, name], capture_output=True, text=True, timeout=SECONDS, check=False
+            [sys.executable, "-c", CHECK, name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise ValueError(f"importing {name!r} took more than {SECONDS} s, allowed: up to that") from None
@@ -134,12 +140,14 @@ def _import(name: str, sha256: str) -> None:
         raise ValueError(f"found that {said}")
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
+def _bound(tree: ast.AST) -> Iterator[str]:
     """Names that the module binds at its top level, conditions and `try` included."""
-    for node in ast.walk(tree):
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):  # what these bind is theirs
+            yield from _bound(node)

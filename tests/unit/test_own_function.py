@@ -20,6 +20,11 @@ def here(tmp_path, monkeypatch):
         text = "open('ran', 'w').close()\ndef holds(text):\n    return True\nnumber = 5\n"
         (tmp_path / file).write_text(text)
     (tmp_path / "own_exits.py").write_text("import sys\ndef h(text): ...\nsys.exit('no')\n")
+    (tmp_path / "own_nested.py").write_text(
+        "def f(text):\n    def inner(): ...\n    local = 1\nclass A:\n    def g(text): ...\n"
+        "try:\n    from json import dumps as h\nexcept ImportError:\n    h = None\nif True:\n    def k(text): ...\n"
+    )
+    (tmp_path / "json").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", [*__import__("sys").path])
     return tmp_path
@@ -65,6 +70,16 @@ def test_what_is_wrong_with_it_is_one_line(here, name, said):
     with pytest.raises(ValueError, match="found") as raised:
         own_function.fixed(name, None)
     assert str(raised.value) == said
+
+
+@pytest.mark.parametrize("name", ["f", "A", "h", "k"])
+def test_what_stands_at_the_top_is_there(here, name):
+    assert own_function.missing(f"own_nested:{name}") is None
+
+
+@pytest.mark.parametrize("name", ["inner", "local", "g", "dumps"])
+def test_what_stands_inside_is_not(here, name):
+    assert own_function.missing(f"own_nested:{name}")
 
 
 def test_a_file_that_changed_since_is_refused(here):
