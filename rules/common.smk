@@ -26,8 +26,8 @@ GRID_FILES = [Path(name) for name in workflow.configfiles]
 # What the rule `compare` compares with; no setting of the grid.
 WITH = str(config.pop("with", ""))
 # What the rule `publish` uploads and where to.
-PUBLISHED = [f"--{key}={config.pop(key)}" for key in ("run", "to") if config.get(key)]
-PUBLISHED += ["--public"] if config.pop("public", False) is True else []
+PUBLISHED = [f"--{key}={value}" for key in ("run", "to") if (value := config.pop(key, None))]
+PUBLISHED += ["--public"] if str(config.pop("public", "")).lower() == "true" else []  # `true` is text to Snakemake
 
 try:
     for grid_file in GRID_FILES:

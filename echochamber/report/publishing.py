@@ -64,9 +64,10 @@ def lay_out(grid: Grid, run: Run) -> Path:
         files.write_json(model / "provenance.json", _without_host(provenance))
         for table in sorted(paths.tables.glob("*.csv")):
             _link(table, model / "tables" / table.name)
-        for study in (name for name, kept in grid.file.studies.items() if run in grid.study_runs(kept)):
-            for figure in sorted(paths.figures.glob(f"{study}-*.p[nd][gf]")):
-                _link(figure, model / "figures" / figure.name)
+        for study, figure in grid.figures:
+            if run in grid.study_runs(grid.file.studies[study]):
+                for drawn in (paths.figures / f"{study}-{figure}.{kind}" for kind in ("png", "pdf")):
+                    _link(drawn, model / "figures" / drawn.name)
         configs = {}
         for id, benchmark in grid.evaluations:
             if id in (run.id, run.model.id) and paths.samples(id, benchmark).exists():
@@ -116,9 +117,13 @@ def _upload(folder: Path, repository: str, kind: str, public: bool) -> str:
     try:
         api = HfApi()
         api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
+        if not public and not api.repo_info(repository, repo_type=kind).private:
+            raise UserError(f"to: {repository} is there and public, allowed: a private one, or public=true")
         commit = api.upload_folder(
             repo_id=repository, repo_type=kind, folder_path=folder, commit_message="Upload by echochamber"
         )
+    except UserError:
+        raise
     except Exception as error:  # whatever the network, the hub or a library that speaks with them makes of it
         raise UserError(
             f"to: {repository}: the upload failed ({type(error).__name__}: {shortened(str(error))}), "

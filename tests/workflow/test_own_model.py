@@ -130,6 +130,8 @@ def test_publish_uploads_model_and_samples(grid, tmp_path):
         online = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0", "HF_TOKEN": "hf_stub", "HF_HUB_DISABLE_XET": "1"}
         ran = grid.snakemake("--config", "to=me/mine", "--", "publish", environment=online)
         assert ran.returncode == 0, ran.stdout
+        shown = grid.snakemake("--config", "to=me/open", "public=true", "--", "publish", environment=online)
+        assert shown.returncode == 0, shown.stdout
         refused = grid.snakemake("--config", "to=nobody/mine", "--", "publish", environment=online)
     folder = grid.results / "publish/imported--qwen--grpo--gsm8k--seed0"
     for repository, part in (("models/me/mine", "model"), ("datasets/me/mine-samples", "samples")):
@@ -143,5 +145,8 @@ def test_publish_uploads_model_and_samples(grid, tmp_path):
         }
         assert theirs == ours
     assert (tmp_path / "created.jsonl").read_text().count('"visibility": "private"') == 2
+    created = [json.loads(line) for line in (tmp_path / "created.jsonl").read_text().splitlines()]
+    public = [asked["name"] for asked in created if asked.get("visibility") != "private"]
+    assert public == ["open", "open-samples"]
     assert refused.returncode == 1
     assert "to: nobody/mine: the upload failed" in refused.stdout
