@@ -37,6 +37,9 @@ def add(model: PreTrainedModel, settings: LoRA | None, seed: int) -> None:
     layers = {
         name.rpartition(".")[2] for name, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head
     }
+    if not layers:
+        kind = model.config.model_type
+        raise UserError(f"lora: found a base model of type {kind}, which has no linear layers, allowed: one that has")
     wanted = layers if settings.targets == "all-linear" else set(settings.targets)
     if unknown := sorted(wanted - layers):
         raise UserError(f"lora.targets: found {unknown[0]!r}, allowed: all-linear, {', '.join(sorted(layers))}")

@@ -11,9 +11,10 @@ import torch
 from pydantic import ValidationError
 from rl_toys import MemoryState, verify_letters
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from echochamber.algorithms import algorithm
+from echochamber.algorithms.lora import LoRA
 from echochamber.corpora.documents import Question
 from echochamber.errors import UserError
 from echochamber.models import adapters, architecture
@@ -132,3 +133,9 @@ def test_what_cannot_be_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(UserError, match=r"peft is not installed, allowed: pip install 'echochamber\[lora\]'"):
         run(folder, MemoryState(), lora=LORA, **GRPO)
+
+
+def test_a_model_without_linear_layers_is_one_line():
+    model = GPT2LMHeadModel(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=8, bos_token_id=1, eos_token_id=2))
+    with pytest.raises(UserError, match="lora: found a base model of type gpt2, which has no linear layers, allowed: "):
+        adapters.add(model, LoRA(), 0)
