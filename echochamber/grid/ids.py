@@ -105,7 +105,8 @@ class Probe:
     @property
     def id(self) -> str:
         s = self.sampling
-        return f"{self.base}/{self.prompts}/t{s.temperature:g}-p{s.top_p:g}-{s.max_new_tokens}"
+        tool = f"-{s.tool}" if s.tool else ""
+        return f"{self.base}/{self.prompts}/t{s.temperature:g}-p{s.top_p:g}-{s.max_new_tokens}{tool}"
 
 
 @dataclass(frozen=True)

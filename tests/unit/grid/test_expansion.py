@@ -177,6 +177,10 @@ def test_runs_that_share_model_prompts_and_sampling_share_their_base_samples():
     assert sorted(base.probes) == [f"{model}/synth-gsm/t1-p1-112" for model in models]  # of seven runs
     cooler = grid(**{"algorithms/ei/sampling": {"temperature": 0.7, "max_new_tokens": 112}})
     assert sorted(set(cooler.probes) - set(base.probes)) == ["tg+omi1+omi2/nano/seed0/synth-gsm/t0.7-p1-112"]
+    sampling = {"temperature": 1.0, "max_new_tokens": 112, "tool": "python"}
+    probes = grid(**{f"algorithms/{name}/sampling": sampling for name in ("grpo", "grpo-kl.1")}).probes
+    assert {probe.sampling.tool for id, probe in probes.items() if id in base.probes} == {None}
+    assert {f"{id}-python" for id in base.probes} >= set(probes) - set(base.probes) != set()
     spec = base.probe_spec(base.probe(base.runs["tg+omi1+omi2/nano/seed0/ppo/synth-gsm/seed0"]))
     settings = spec.settings
     assert (settings.temperature, settings.top_p, settings.max_new_tokens) == (1.0, 1.0, 112)
