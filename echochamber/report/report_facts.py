@@ -155,9 +155,11 @@ def _algorithm(settings: Algorithm) -> str:
     if isinstance(settings, ExpertIteration):
         asked = settings.prompts_per_iteration or "all"
         what = f"{settings.iterations} iterations: {asked} questions x {settings.samples_per_prompt} samples ({drawn})"
-        kept = "right ones, duplicates dropped" if settings.drop_duplicates else "right ones"
+        kept = "right ones" if settings.rule else f"ones that earn by {rewards.in_words(settings.reward)}"
+        kept += ", duplicates dropped" if settings.drop_duplicates else ""
         fit = f"fine-tuning from the {'base model' if settings.start == 'base' else 'newest model'} on the {kept}"
-        return f"{settings.title}. {what}; {fit}, {settings.epochs} epochs, learning rate {settings.learning_rate:g}"
+        rate = f"{settings.epochs} epochs, learning rate {settings.learning_rate:g}"
+        return f"{settings.title}. {what}; {fit}, {rate}{_more(settings)}"
     kl = "no KL penalty"
     if settings.kl.place != "none":
         kl = f"KL coefficient {settings.kl.coefficient:g} ({settings.kl.estimator} in the {settings.kl.place})"
@@ -165,8 +167,18 @@ def _algorithm(settings: Algorithm) -> str:
     reward = f"; reward {rewards.in_words(settings.reward)}"
     return (
         f"{settings.title}. {settings.passes:g} passes over the prompts, {batch}; {kl}; "
-        f"learning rate {settings.learning_rate:g}, clip {settings.clip:g}{reward}"
+        f"learning rate {settings.learning_rate:g}, clip {settings.clip:g}{reward}{_more(settings)}"
     )
+
+
+def _more(settings: Algorithm) -> str:
+    """What is not as it mostly is."""
+    more = {
+        "tool": settings.sampling.tool,
+        "truncated completions": settings.truncated if settings.truncated != "wrong" else None,
+        "LoRA of rank": settings.lora.rank if settings.lora else None,
+    }
+    return "".join(f"; {name} {value}" for name, value in more.items() if value)
 
 
 def provenance(folder: Path) -> dict:
