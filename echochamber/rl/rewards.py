@@ -31,8 +31,8 @@ from echochamber.verify.completion import PHRASE
 
 OFFSETS = (1, -1, 2, -2)
 """What a wrong label differs by from the right answer."""
-LETTER = re.compile(r"[\W_]*([A-Za-z])(?![A-Za-z0-9])")
-"""The letter of an option at the start of an answer."""
+LETTER = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)\s*\{|[\W_])*([A-Za-z])(?![A-Za-z0-9])")
+"""The letter of an option at the start of an answer, as text or in LaTeX."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def _exact(settings: ExactReward, batch: Judged) -> list[bool]:
 
 def _choice(settings: ChoiceReward, batch: Judged) -> list[bool]:
     rows = zip(batch.texts, batch.golds, batch.read, strict=True)
-    return [read and chosen(text) in accepted(gold) for text, gold, read in rows]
+    return [read and chosen(text) in [one.upper() for one in accepted(gold)] for text, gold, read in rows]
 
 
 def chosen(text: str) -> str | None:

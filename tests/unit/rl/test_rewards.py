@@ -127,6 +127,9 @@ def test_exact(text, gold, ignore_case, expected):
         ("The answer is (b).", "B"),
         ("It is\nC) 12 pens", "C"),
         ("**D**", "D"),
+        ("\\boxed{\\text{B}}", "B"),
+        ("\\boxed{\\mathrm{(c)}}", "C"),
+        ("\\boxed{\\text{Bob}}", None),
         ("Because", None),
         ("12", None),
         ("", None),
@@ -134,6 +137,8 @@ def test_exact(text, gold, ignore_case, expected):
 )
 def test_the_letter_of_a_choice(text, letter):
     assert chosen(text) == letter
+    for gold in "Bb":
+        assert pay({"kind": "choice"}, batch([text], gold=gold)).tolist() == [letter == "B"]
     if letter:
         assert pay({"kind": "choice"}, batch([text, text], gold=letter)).tolist() == [1, 1]
         assert pay({"kind": "choice"}, batch([text], gold="E")).tolist() == [0]
