@@ -60,7 +60,7 @@ def lay_out(grid: Grid, run: Run) -> Path:
     def write(aside: Path) -> None:
         model, samples = aside / "model", aside / "samples"
         _link_all(last, model)
-        (model / "README.md").write_text(text, encoding="utf-8")
+        files.write_text(model / "README.md", text)
         files.write_json(model / "provenance.json", _without_host(provenance))
         for table in sorted(paths.tables.glob("*.csv")):
             _link(table, model / "tables" / table.name)
@@ -71,7 +71,7 @@ def lay_out(grid: Grid, run: Run) -> Path:
         configs = {}
         for id, benchmark in grid.evaluations:
             if id in (run.id, run.model.id) and paths.samples(id, benchmark).exists():
-                name = benchmark if id == run.id else f"{benchmark}-base"
+                name = benchmark if id == run.id else _name_of_base(benchmark, {*grid.file.benchmarks, *configs})
                 configs[name] = f"data/{name}.parquet"
                 _link(paths.samples(id, benchmark), samples / configs[name])
         columns = {column.name: column.meaning for column in SAMPLES.columns}
@@ -79,6 +79,14 @@ def lay_out(grid: Grid, run: Run) -> Path:
 
     files.write_aside(folder, write)
     return folder
+
+
+def _name_of_base(benchmark: str, taken: set[str]) -> str:
+    """What the base model's samples are called: a name that no other samples have."""
+    name = f"{benchmark}-base"
+    while name in taken:
+        name += "-base"
+    return name
 
 
 def _run(grid: Grid, run_id: str) -> Run:
@@ -104,9 +112,12 @@ def _link_all(source: Path, target: Path) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
+    """Raises FileExistsError if there is a target: to copy would write into what it is a link to."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:  # another file system
         shutil.copyfile(source, target)
 

@@ -42,3 +42,17 @@ def test_nothing_is_uploaded_to_a_public_repository_unless_it_was_asked_for(tmp_
         publishing._upload(tmp_path, "me/mine", "model", False)
     assert str(raised.value) == "to: me/mine is there and public, allowed: a private one, or public=true"
     assert "upload" not in done
+
+
+def test_a_link_never_writes_into_what_is_there(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(name)
+    publishing._link(tmp_path / "one", tmp_path / "published")
+    with pytest.raises(FileExistsError):
+        publishing._link(tmp_path / "two", tmp_path / "published")
+    assert (tmp_path / "one").read_text() == "one"
+
+
+def test_samples_of_the_base_model_have_a_name_of_their_own():
+    assert publishing._name_of_base("sums", {"sums"}) == "sums-base"
+    assert publishing._name_of_base("sums", {"sums", "sums-base"}) == "sums-base-base"
