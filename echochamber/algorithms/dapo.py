@@ -17,8 +17,9 @@ class Dapo(PolicyGradient):
     """GRPO with more room above than below (clip-higher) and whole batches of groups that differ (dynamic sampling).
 
     Token losses have equal weight (`reduction: token`) and there is no KL penalty, both as in the paper and both the
-    defaults of all algorithms here. Overlong reward shaping is left out: a completion without an end token earns what
-    `truncated` says. There is no theory of it: which questions it learns from changes with the policy.
+    defaults of all algorithms here. Its overlong reward shaping is `truncated: penalise`, and not the default; which
+    groups differ is asked before the penalty, as in its equation 11. There is no theory of it: which questions it
+    learns from changes with the policy.
     """
 
     title: ClassVar[str] = "DAPO"

@@ -94,7 +94,7 @@ class PolicyGradient(PostTraining):
         """The groups that a step learns from, `prompts_per_batch` of those sampled; None: sample another batch.
 
         Args:
-            scores: (groups, samples), the rewards of all that the step has sampled.
+            scores: (groups, samples), the rewards of all that the step has sampled, without the penalty of `penalise`.
             batches: how often it has sampled.
         """
         return list(range(len(scores)))

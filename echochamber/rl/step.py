@@ -206,13 +206,20 @@ class Trainer:
                     stop=stop,
                 )
             batches.append(drawn)
-            groups = s.groups(torch.cat([batch.scores for batch in batches]), len(batches))
+            groups = s.groups(torch.cat([self._unpenalised(batch) for batch in batches]), len(batches))
             if groups is not None:
                 full_rollout = batches[0] if len(batches) == 1 else rollout.join(batches)
                 chosen = (
                     full_rollout if len(groups) == len(full_rollout.scores) else rollout.select(full_rollout, groups)
                 )
                 return chosen, Sampled.of(batches)
+
+    def _unpenalised(self, drawn: Rollout) -> Tensor:
+        """Rewards without the penalty of overlong completions, but for rounding: groups that differ in it alone teach
+        nothing of answers."""
+        if self.settings.overlong is None:
+            return drawn.scores
+        return (drawn.scores - drawn.parts["overlong"]).round(decimals=4)
 
     # --- 3: what each token is worth ---------------------------------------------------------------------------------
 

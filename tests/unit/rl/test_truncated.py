@@ -9,6 +9,7 @@ from rl_toys import QUESTIONS, letters, verify_letters
 from rl_trainers import settings, toy_model
 
 from echochamber.algorithms import algorithm, losses
+from echochamber.algorithms.dapo import Dapo
 from echochamber.rl import rollout
 from echochamber.rl.batch import Batch
 from echochamber.rl.rewards import overlong_penalty
@@ -112,6 +113,15 @@ def test_what_a_masked_completion_says_moves_nothing(drawn_by, kl):
     assert torch.allclose(first, again, atol=1e-7)
     other = _gradient(drawn_by(**common)[0], drawn)
     assert not torch.allclose(first, other, atol=1e-4)
+
+
+def test_groups_that_differ_in_the_penalty_alone_are_no_informative_ones(drawn_by, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Dapo, "groups", lambda self, scores, batches: asked.append(scores) or list(range(6)))
+    _, drawn = drawn_by(kind="dapo", truncated="penalise")
+    _, plain = drawn_by(kind="dapo")
+    assert not torch.equal(drawn.scores, plain.scores)
+    assert torch.equal(asked[0], asked[1])
 
 
 def test_penalised_completions_earn_less_and_the_penalty_is_a_column(drawn_by):
