@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import child
 import yaml
 
 from echochamber.grid import parsing
@@ -106,14 +106,8 @@ def snakemake(what: str, file: Path, folder: Path, *arguments: str) -> dict[str,
         "host",
         *arguments,
     ]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return {f"seconds_{what}": time.perf_counter() - started, f"peak_mb_{what}": usage.ru_maxrss / unit}
+    taken = child.run(command, os.environ | {"OMP_NUM_THREADS": "1"})
+    return {f"seconds_{what}": taken.wall_seconds, f"peak_mb_{what}": taken.megabytes}
 
 
 def measure(runs: int) -> dict[str, float]:

@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import child
 import numpy as np
 import pandas as pd
 
@@ -30,14 +30,6 @@ from echochamber.jobs.spec import Spec
 ROOT = Path(__file__).parents[1]
 LIMIT_MB = 1000
 STEPS = 5
-USAGE = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
-sys.exit(code)
-"""
-# In a small process of its own: Linux counts the memory of whoever starts a process as that process's.
 PEOPLE = ("Ann", "Ben", "Mia", "Tom")
 
 
@@ -155,18 +147,8 @@ def run(script: str, spec: Spec, out: Path) -> tuple[float, float]:
     given.write_text(spec.text(), encoding="utf-8")
     command = [sys.executable, str(ROOT / f"workflow_scripts/{script}.py"), "--spec", f"@{given}", "--out", str(out)]
     path = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command += ["--log", str(out.parent / f"{script}.log")]
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", USAGE, *command],
-        env=os.environ | path,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit status {done.returncode}")
-    seconds, peak = done.stdout.splitlines()[-1].split()
-    return float(seconds), float(peak) / (1e6 if sys.platform == "darwin" else 1e3)
+    taken = child.run([*command, "--log", str(out.parent / f"{script}.log")], os.environ | path)
+    return taken.seconds, taken.megabytes
 
 
 def measure(evaluations: int, completions: int, questions: int) -> dict[str, float]:

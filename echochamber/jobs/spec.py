@@ -7,6 +7,7 @@ and no finished job runs again. What a changed default means for results is the 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,17 +46,22 @@ class Spec(Part):
 def lean(value: Any) -> Any:
     """A model, or what holds models, as plain JSON values without fields that equal their default."""
     if isinstance(value, BaseModel):
-        return {
-            field.alias or name: lean(field_value)
-            for name, field in type(value).model_fields.items()
-            for field_value in (getattr(value, name),)
-            if field.is_required() or field_value != field.get_default(call_default_factory=True)
-        }
+        named = ((key, getattr(value, name), default) for name, key, default in _defaults(type(value)))
+        return {key: lean(field_value) for key, field_value, default in named if field_value != default}
     if isinstance(value, dict):
         return {str(key): lean(field_value) for key, field_value in value.items()}
     if isinstance(value, list | tuple):
         return [lean(field_value) for field_value in value]
     return str(value) if isinstance(value, Path) else value
+
+
+@cache
+def _defaults(kind: type[BaseModel]) -> list[tuple[str, str, Any]]:
+    """Name, key in JSON and default of each field; of a required one a default that nothing equals."""
+    return [
+        (name, field.alias or name, object() if field.is_required() else field.get_default(call_default_factory=True))
+        for name, field in kind.model_fields.items()
+    ]
 
 
 def parse(kind: type[S], argument: str) -> S:
