@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -26,3 +27,17 @@ def test_the_calibrated_forecast_is_what_the_factorial_taught():
     duels = [each.duel for each in fights]
     assert len(duels) == said["models"]
     assert forecast.fit(duels) == pytest.approx(forecast.learned(), rel=1e-3)
+
+
+GRIDS = ("config/study.yaml", "config/packs/beyond-the-base.yaml", "config/packs/spurious-rewards.yaml")
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_verdicts_and_figures_in_the_repository_are_made_of_the_kept_tables(name, tmp_path):
+    grid = parsing.load(ROOT / name)
+    kept = ROOT / "results/findings" / Path(name).stem
+    findings.judge(grid, kept, tmp_path)
+    stored, made = (pd.read_csv(folder / "claims.csv") for folder in (kept, tmp_path))
+    pd.testing.assert_frame_equal(made, stored, rtol=1e-6)
+    figures = [sorted(path.name for path in (folder / "figures").iterdir()) for folder in (kept, tmp_path)]
+    assert figures[0] == figures[1]
