@@ -92,7 +92,7 @@ def missing(name: str) -> str | None:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError) as error:
         return f"found {name!r} ({file}: {error}), allowed: module:function of Python source"
-    if function not in set(_bound(tree)):
+    if not {function, "*"} & set(_bound(tree)):
         return f"found {name!r}, allowed: a function that {file} defines"
     return None
 
@@ -141,7 +141,7 @@ def _import(name: str, sha256: str) -> None:
 
 
 def _bound(tree: ast.AST) -> Iterator[str]:
-    """Names that the module binds at its top level, conditions and `try` included."""
+    """Names that the module binds at its top level, conditions and `try` included; `*`: whatever another module has."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name

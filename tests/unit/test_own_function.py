@@ -19,6 +19,7 @@ def here(tmp_path, monkeypatch):
     for file in ("own_module.py", "own_package/deep/own_inner.py"):
         text = "open('ran', 'w').close()\ndef holds(text):\n    return True\nnumber = 5\n"
         (tmp_path / file).write_text(text)
+    (tmp_path / "own_passes.py").write_text("from own_module import *\n")
     (tmp_path / "own_exits.py").write_text("import sys\ndef h(text): ...\nsys.exit('no')\n")
     (tmp_path / "own_nested.py").write_text(
         "def f(text):\n    def inner(): ...\n    local = 1\nclass A:\n    def g(text): ...\n"
@@ -52,6 +53,12 @@ def test_its_file_is_hashed_and_it_is_imported_elsewhere(here):
     assert own_function.fixed("own_module:holds", None) == sha256
     assert (here / "ran").exists()
     assert "own_module" not in __import__("sys").modules
+
+
+def test_a_function_that_comes_from_another_module_is_there(here):
+    assert own_function.missing("own_passes:holds") is None
+    with pytest.raises(ValueError, match=r"cannot be imported \(AttributeError"):
+        own_function.fixed("own_passes:none", None)
 
 
 @pytest.mark.parametrize(

@@ -43,13 +43,6 @@ def grid(tmp_path_factory):
     return grid
 
 
-@pytest.fixture(scope="module")
-def done(grid):
-    ran = grid.snakemake()
-    assert ran.returncode == 0, ran.stdout
-    return ran
-
-
 def manifest(grid, source):
     return json.loads((grid.results / "corpora" / source / "manifest.json").read_text(encoding="utf-8"))
 

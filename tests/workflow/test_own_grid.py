@@ -39,13 +39,6 @@ def grid(tmp_path_factory):
     return grid
 
 
-@pytest.fixture(scope="module")
-def done(grid):
-    ran = grid.snakemake()
-    assert ran.returncode == 0, ran.stdout
-    return ran
-
-
 def test_the_same_commands_run_on_own_data(done, grid):
     assert len(pd.read_csv(grid.results / "runs/imported/tiny/grpo/sums/seed0/metrics.csv")) == 2
     samples = pd.read_parquet(grid.results / "evals/imported/tiny/places/samples.parquet")

@@ -27,13 +27,6 @@ def grid(tmp_path_factory):
     return grid
 
 
-@pytest.fixture(scope="module")
-def done(grid):
-    ran = grid.snakemake()
-    assert ran.returncode == 0, ran.stdout
-    return ran
-
-
 def test_the_parts_of_a_reward_are_logged_and_add_up(done, grid):
     rows = pd.read_csv(grid.results / "runs/imported/tiny/mixed/places/seed0/metrics.csv")
     assert list(rows.columns[-3:]) == ["part_named", "part_vowels", "part_short"]

@@ -69,13 +69,6 @@ def grid(tmp_path_factory):
     return grid
 
 
-@pytest.fixture(scope="module")
-def done(grid):
-    ran = grid.snakemake()
-    assert ran.returncode == 0, ran.stdout
-    return ran
-
-
 def samples(grid, benchmark: str, of: str = "imported/scripted") -> pd.DataFrame:
     return pd.read_parquet(grid.results / f"evals/{of}/{benchmark}/samples.parquet")
 

@@ -390,10 +390,8 @@ def test_ends_and_few_samples_are_of_runs_and_change_no_base_models_evaluation()
     model, run = next(iter(of.models.values())), next(iter(of.runs.values()))
     plain = of.evaluate_spec(model, "few").model_copy(update={"question_set": "ends"})
     assert plain == of.evaluate_spec(model, "ends")
-    assert (of.evaluate_spec(run, "few").settings.samples_between, of.evaluate_spec(run, "few").weights.steps) == (
-        2,
-        None,
-    )
+    spec = of.evaluate_spec(run, "few")
+    assert (spec.settings.samples_between, spec.weights.steps) == (2, None)
     spec = of.evaluate_spec(run, "ends")
     assert spec.weights.steps == ("last",)
     assert "checkpoints" not in spec.canonical()["settings"]
