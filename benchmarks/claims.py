@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 
 import claim_worlds  # noqa: E402
 import fabricated  # noqa: E402
-from simulated_claims import RUNS, simulate, truth  # noqa: E402
+from simulated_claims import RUNS, simulate  # noqa: E402
 
 from echochamber.analysis.claims import claims  # noqa: E402
 
@@ -43,7 +43,9 @@ def main() -> None:
     print("claim  base models   on the edge: holds  fails   where true: holds   where false: fails", flush=True)
     for name in arguments.claims:
         study, false = claim_worlds.CASES[name]
-        edge, right, wrong = (verdicts(name, w, arguments.grids) for w in (claim_worlds.EDGES[name], truth, false))
+        edge, right, wrong = (
+            verdicts(name, w, arguments.grids) for w in (claim_worlds.EDGES[name], claim_worlds.holding(name), false)
+        )
         rates = [edge.count("holds"), edge.count("fails"), right.count("holds"), wrong.count("fails")]
         a, b, c, d = (rate / arguments.grids for rate in rates)
         print(f"{name:>5}  {len(study['model_seeds']):11}  {a:18.3f}  {b:5.3f}  {c:18.2f}  {d:19.2f}", flush=True)

@@ -24,7 +24,8 @@ EIGHT = {"model_seeds": list(range(8))}
 
 Truth = Callable[[Run, str, float], dict]
 """(run, benchmark, how far RL is from 0 to 1) -> shares (5), accuracies (5), and greedy, majority, best, right_steps:
-probabilities of a question; kl, collapse: of training."""
+probabilities of a question; kl, collapse: of training; styles: style -> share of its first variant inside the winner;
+theory: measure -> its value, of a run."""
 
 
 def truth(run: Run, benchmark: str, t: float) -> dict:
@@ -58,6 +59,9 @@ def truth(run: Run, benchmark: str, t: float) -> dict:
         "right_steps": 0.05 + 0.02 * fast if hard else mean,
         "kl": {"grpo-kl0": 9.0, "grpo-kl.01": 5.0, "grpo-kl.1": 2.0}.get(run.algorithm, 8.0),
         "collapse": 0.2 if run.algorithm == "grpo" else 0.02,
+        "styles": {"quotes": 0.5 + 0.45 * t, "twin": 0.5 + 0.1 * t},
+        "theory": {"error": 0.03, "error_base": 0.3, "error_limit": 0.2, "error_neighbour": 0.1}
+        | {"base_objective": 0.2, "objective": 0.4},
     }
 
 
@@ -71,7 +75,7 @@ def simulate(
     """
     rng = np.random.default_rng(seed)
     index = pd.DataFrame(grid.index())
-    answers, score_rows, logs = [], [], []
+    answers, score_rows, logs, looks, theory = [], [], [], [], []
     harder = {name: rng.normal(0, hardness, QUESTIONS) for name in grid.file.benchmarks}
     of_model: dict[str, np.ndarray] = {}
     for (id, benchmark), job in grid.evaluations.items():
@@ -81,14 +85,19 @@ def simulate(
         offsets = of_model.setdefault(job.model.id, rng.normal(0, noise, 9)) + rng.normal(0, noise / 2, 9)
         steps = (0, 1, 2) if job.algorithm == "ei" else STEPS
         base = np.random.default_rng([seed, *job.model.id.encode(), *benchmark.encode()])
+        own = np.random.default_rng([seed, *job.id.encode()])
         for step in steps:
             now = world(job, benchmark, step / steps[-1])
             draw = base if step == 0 else rng
             rows = _answers(now, grid.file.benchmarks[benchmark].samples, offsets, harder[benchmark], draw)
             answers.append(rows.assign(**axes, question_set=benchmark, step=step))
             score_rows.append(axes | {"step": step, "question_set": benchmark, "scorer": "executed"})
+            looks += [axes | {"step": step} | look for look in _looks(now, noise, own)]
         if benchmark == "synth-gsm":
             now = world(job, benchmark, 1)
+            for name, value in now["theory"].items():
+                row = axes | {"law": "tilt", "beta": 0.3, "strict": True, "reason": "", "measure": name}
+                theory.append(row | {"estimate": value + own.normal(0, noise) * name.startswith("error")})
             reward = np.linspace(0.3, 0.6, 100)
             reward[50:] -= now["collapse"] + rng.normal(0, noise)
             log = pd.DataFrame(axes | {"step": np.arange(1, 101), "reward_mean": reward})
@@ -101,9 +110,22 @@ def simulate(
         "scores": scores,
         "per_question": pd.concat(answers, ignore_index=True)[list(PER_QUESTION)],
         "training": pd.concat(logs, ignore_index=True),
+        "styles": pd.DataFrame(looks),
+        "theory": pd.DataFrame(theory),
         "gains": pd.DataFrame(columns=list(TABLES["gains"])),
         "samples": pd.DataFrame(),
     }
+
+
+def _looks(now: dict, noise: float, rng: np.random.Generator) -> list[dict]:
+    """Shares of the two variants of each style inside the winner, tinygsm, in completions that are drawn."""
+    rows = []
+    for style, share in now["styles"].items():
+        first = rng.binomial(8 * QUESTIONS, np.clip(share + rng.normal(0, noise), 0, 1)) / (8 * QUESTIONS)
+        for variant, estimate in (("double", first), ("single", 1 - first)):
+            row = {"format": "tinygsm", "style": style, "variant": variant, "estimate": estimate}
+            rows.append(row | {"n_samples": 8 * QUESTIONS})
+    return rows
 
 
 def _answers(now: dict, n: int, offsets: np.ndarray, harder: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

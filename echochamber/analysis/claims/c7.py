@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from echochamber.analysis import replicates
@@ -13,10 +15,10 @@ TWIN = "twin"
 
 
 def measure(view: StudyView, rules: dict) -> list[Finding]:
-    """The largest change of a variant's share inside the winner, and by how much it exceeds that of the neutral twin.
+    """The change of a style's share inside the winner, and by how much it exceeds that of the neutral twin.
 
-    The variant is chosen on the mean of the replicates; changes count without their sign, the twin's too, which is
-    what drift alone would do.
+    Of several styles it is the one that base models vary most evenly, so that what RL did has no say in which is
+    tested. Changes count without their sign, the twin's too, which is what drift alone would do.
     """
     limits = rules["C7"]
     rows = []
@@ -29,19 +31,17 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
         if before.empty or before["n_samples"].min() < limits["completions"]:
             rows.append(Finding.untestable(where, what, f"the base model hardly wrote {name}"))
             continue
-        changes = {
-            (style, variant): _change(view, c, part).abs()
-            for (style, variant), part in table.groupby(["style", "variant"], sort=False)
-            if _choice(before[before["style"] == style], limits["variants"]) and variant != "none"
-        }
-        chosen = {key: values for key, values in changes.items() if key[0] != TWIN}
-        twins = [values for key, values in changes.items() if key[0] == TWIN]
-        if not chosen or not twins:
-            kind = "no style" if not chosen else "no neutral twin"
+        common = {style: _most_common(part, limits["variants"]) for style, part in before.groupby("style", sort=False)}
+        choices = {style: found for style, found in common.items() if found}
+        twin = choices.pop(TWIN, None)
+        if not choices or not twin:
+            kind = "no style" if not choices else "no neutral twin"
             rows.append(Finding.untestable(where, what, f"the base model had {kind} to choose in {name}"))
             continue
-        (style, variant), moved = max(chosen.items(), key=lambda item: item[1].mean())
-        drift = max(twins, key=lambda values: values.mean())
+        style = min(choices, key=lambda each: choices[each].share)
+        variant = choices[style].variant
+        moved = _change(view, c, table, style, variant)
+        drift = _change(view, c, table, TWIN, twin.variant)
         what = f"share of {style} {variant} inside {name}, absolute change"
         beyond = (moved - drift).to_numpy()
         parts = (
@@ -52,15 +52,26 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
     return rows
 
 
-def _choice(before: pd.DataFrame, least: float) -> bool:
-    """Whether two variants of a style have a share in the base model."""
-    return bool((before.groupby("variant")["estimate"].mean() >= least).sum() >= 2)
+class _Common(NamedTuple):
+    """The variant of a style that base models write most."""
+
+    share: float
+    variant: str
 
 
-def _change(view: StudyView, condition: Condition, rows: pd.DataFrame) -> pd.Series:
-    """End minus start of a variant's share, by replicate."""
-    at = {s: replicates.by_replicate(rows[rows["step"] == s], "estimate") for s in (0, view.last_step(condition))}
-    return at[view.last_step(condition)] - at[0]
+def _most_common(before: pd.DataFrame, least: float) -> _Common | None:
+    """Of one style, over all base models; None if it is no choice there: not two variants have a share of `least`."""
+    shares = before[before["variant"] != "none"].groupby("variant")["estimate"].mean()
+    if (shares >= least).sum() < 2:
+        return None
+    return _Common(float(shares.max()), str(shares.idxmax()))
+
+
+def _change(view: StudyView, condition: Condition, rows: pd.DataFrame, style: str, variant: str) -> pd.Series:
+    """End minus start of a variant's share, without its sign, by replicate."""
+    rows, last = rows[(rows["style"] == style) & (rows["variant"] == variant)], view.last_step(condition)
+    start, end = (replicates.by_replicate(rows[rows["step"] == step], "estimate") for step in (0, last))
+    return (end - start).abs()
 
 
 CLAIM = Claim(
