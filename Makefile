@@ -22,7 +22,7 @@ help:
 	@echo "make report-now     write the report of what is finished of it (results/.../now), also beside a running one"
 	@echo "make compare WITH=results/other   compare it with another grid, or itself under another commit"
 	@echo "make plan           print what its jobs take (tokens, FLOPs, hours, memory, disk) before anything runs"
-	@echo "make findings       make verdicts and figures of results/findings again from its tables (GRID=config/packs/... of a pack)"
+	@echo "make findings       make verdicts, figures and page of results/findings again from its tables (GRID=config/packs/... of a pack)"
 	@echo "make register         fix $(GRID) and the thresholds before its runs (NOTE=... for an amendment)"
 	@echo "make part STUDY=s SEED=k   run what study s of $(GRID) needs of pretraining seed k, and keep it"
 	@echo "make keep STUDY=s SEED=k   keep what study s of $(GRID) has of pretraining seed k in results/findings"

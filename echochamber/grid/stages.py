@@ -13,11 +13,11 @@ VERSIONS = {
     "pretrain": 3,  # echochamber/pretraining, echochamber/models
     "posttrain": 6,  # echochamber/rl, echochamber/sampling/generate.py, echochamber/verify
     "evaluate": 3,  # echochamber/evaluation/evaluate.py, echochamber/sampling/generate.py, echochamber/verify
-    "measure": 1,  # echochamber/analysis/tables/measure.py, echochamber/stats/metrics.py
-    "label": 1,  # echochamber/behaviours, echochamber/analysis/behaviours/measure.py
-    "behaviours": 1,  # echochamber/analysis/behaviours/join.py
+    "measure": 2,  # echochamber/analysis/tables/measure.py, echochamber/stats/metrics.py
+    "label": 2,  # echochamber/behaviours, echochamber/analysis/behaviours/measure.py
+    "behaviours": 2,  # echochamber/analysis/behaviours/join.py
     "tables": 5,  # echochamber/analysis/tables/join.py, echochamber/analysis/theory
-    "judge": 2,  # echochamber/evaluation/judge.py, echochamber/analysis/tables/judged.py
+    "judge": 3,  # echochamber/evaluation/judge.py, echochamber/analysis/tables/judged.py
     "forecast": 2,  # echochamber/analysis/tables/forecasts.py
     "claims": 5,  # echochamber/analysis/claims/claims.py
     "figure": 5,  # echochamber/figures

@@ -80,15 +80,30 @@ def finished(grid: Grid, folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def read(grid: Grid, folder: Path, seeds: Mapping[str, tuple[int, ...]]) -> dict[str, pd.DataFrame]:
-    """The kept tables of these studies and seeds together; a run that several studies share stands once."""
+    """The kept tables of these studies and seeds together; a run that several studies share stands once.
+
+    Raises ValueError, in one line, if two parts have different answers of one run.
+    """
     parts = [part(folder, name, seed) for name, some in seeds.items() for seed in some]
     if not parts:
         raise FileNotFoundError(f"{folder}: found no kept study, allowed: those that `make keep` has written")
-    together = {}
-    for name in KEPT:
-        rows = pd.concat([pd.read_parquet(path / f"{name}.parquet") for path in parts], ignore_index=True)
-        together[name] = rows.drop_duplicates(ignore_index=True)
-    return together
+    together = {
+        name: pd.concat([pd.read_parquet(path / f"{name}.parquet") for path in parts], ignore_index=True)
+        for name in KEPT
+    }
+    named = together["runs"].drop_duplicates("id").set_index("id")["base_step"]
+    for rows in together.values():
+        if "base_step" in rows:  # earlier versions kept the number of a last step that had no name
+            rows["base_step"] = rows["id"].map(named).astype("Int64")
+    once = {name: rows.drop_duplicates(ignore_index=True) for name, rows in together.items()}
+    answers = once["per_question"]
+    twice = answers[answers.duplicated(["id", "question_set", "step", "question_id"])]
+    if len(twice):
+        raise ValueError(
+            f"{folder}: found different answers of {twice['id'].iloc[0]} in two parts, allowed: the same "
+            "(were they made on different machines, or by different code?)"
+        )
+    return once
 
 
 def _missing(grid: Grid, there: Mapping[str, tuple[int, ...]], claim: str) -> str:

@@ -39,9 +39,8 @@ def outcome(grid: Grid, tables: Mapping[str, pd.DataFrame], runs: pd.DataFrame) 
     mine = gains[
         (gains["scorer"] == DEFAULT_RULE) & (gains["question_set"] == own) & (gains["metric"] == "greedy_accuracy")
     ]
-    for axis in SETTING[:-1]:
-        mine = mine[mine[axis] == first[axis]]
-    mine = mine[mine["base_step"].isin(gains.loc[gains["id"].isin(runs["id"]), "base_step"])]
+    for axis in SETTING:
+        mine = mine[mine[axis].isna() if pd.isna(first[axis]) else mine[axis] == first[axis]]
     pooled = mine[mine["id"].isna()]
     gain = (pooled if len(pooled) else mine).iloc[0]
     return {

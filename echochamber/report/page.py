@@ -7,7 +7,7 @@ Every number comes from a table, every picture from a figure file; this module o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,25 @@ from echochamber.rl.mismatch import LIMITS
 VERDICTS = ("holds", "fails", "inconclusive", "not in this grid")
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What is said of tables that were kept without the runs."""
+
+    machine: Mapping[str, object]
+    """As `report_facts.machine` gives it."""
+    tables: str
+    """Where they lie, beside the page."""
+    grid: str
+    """The path of the grid file."""
+
+
 def render(
     grid: Grid,
     tables: Mapping[str, pd.DataFrame],
     claims: pd.DataFrame,
     unfinished: str = "",
     whole: Grid | None = None,
+    kept: Kept | None = None,
 ) -> tuple[str, dict[str, str]]:
     """The page as HTML, and the pages beside it (name -> HTML) with the completions that are too many for it.
 
@@ -43,6 +56,7 @@ def render(
         claims: as `claims.evaluate`.
         unfinished: what is missing of the grid, in words; empty where nothing is.
         whole: the grid with what is missing, if something is.
+        kept: without runs, and so without completions.
 
     Reads figures, samples, question sets, mixtures and provenance of the grid; what is missing of them is left out.
     """
@@ -53,11 +67,13 @@ def render(
         "home": "",
         "looks": looks(),
         "unfinished": unfinished,
+        "kept": kept,
         "seeds": _seeds(grid),
         "studies": [study_sections.section(grid, tables, claims, name, whole or grid) for name in grid.file.studies],
         "outcomes": outcomes,
         "summary": summary(outcomes),
     }
+    context["machine"] = kept.machine if kept else facts.machine(grid)
     context |= _world(grid, tables) | _tables(grid, tables) | _claims(grid, claims)
     templates = web.environment()
     main = templates.get_template("report.html.j2").render(context | {"data": _data(grid, filled, report)})
@@ -113,7 +129,6 @@ def _world(grid: Grid, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         "mixtures": facts.mixtures(grid),
         "models": facts.models(grid, dict(tables)),
         "algorithms": facts.algorithms(grid),
-        "machine": facts.machine(grid),
         "mismatch": facts.mismatch(grid, tables),
         "mismatch_limits": LIMITS,
     }

@@ -45,12 +45,19 @@ def question_sets(grid: Grid) -> list[Row]:
         if about.kind == "synthetic":
             low, high = about.problems.steps
             numbers = "{} to {}".format(*about.problems.numbers)
+            there = settings.count or about.test
             words = f"synthetic, family {about.problems.family}, {low} to {high} steps, numbers {numbers}"
         else:
-            words = _of_files(about, "benchmark")
+            words, there = _of_files(about, "benchmark"), settings.count
         decoding = f"{settings.samples} samples at temperature {settings.temperature:g}, top_p {settings.top_p:g}"
         rows.append(
-            {"name": name, "what": words, "role": role(grid.file, name), "questions": len(asked), "decoding": decoding}
+            {
+                "name": name,
+                "what": words,
+                "role": role(grid.file, name),
+                "questions": len(asked) or there,
+                "decoding": decoding,
+            }
             | {"chance": chance_rate(asked) if asked else None, "example": asked[0].question if asked else ""}
             | {"gold": asked[0].answer if asked else ""}
         )

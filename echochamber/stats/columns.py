@@ -117,7 +117,9 @@ MEASURED = (
 )
 ESTIMATE = names(MEASURED)
 """Of a measurement."""
-BASE_STEP = Column("base_step", "integer", "pretraining step that the run started from", "steps")
+BASE_STEP = Column(
+    "base_step", "integer", "pretraining step that the grid file names as the start; empty: the last", "steps"
+)
 STEP = Column("step", "integer", "checkpoint: 0 is the base model of a run", "updates or rollout batches")
 QUESTION_SET = Column("question_set", "text", "name of the benchmark")
 SAMPLED = Column("completions_sampled", "number", "completions that RL had sampled before this checkpoint")

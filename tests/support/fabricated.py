@@ -214,18 +214,24 @@ def label(grid: Grid) -> None:
         table_files.write_measures(grid.paths.label_measures(id, benchmark), OF_EVALUATIONS, measured)
 
 
+def last_step(model: Model) -> int:
+    """Of pretraining: documents that are packed whole fill another number of batches with each seed."""
+    return 500 + (model.seed or 0)
+
+
 def fabricate(grid: Grid, questions: int = 100, steps: tuple[int, ...] = STEPS) -> None:
     """Write samples.parquet, metrics.csv and the test questions of every job of a grid."""
     for seed, ((_, benchmark), job) in enumerate(grid.evaluations.items()):
         n = grid.file.benchmarks[benchmark].samples
-        at = [500] if isinstance(job, Model) else ([1, 2] if job.algorithm == "ei" else list(steps))
+        at = [last_step(job)] if isinstance(job, Model) else ([1, 2] if job.algorithm == "ei" else list(steps))
         path = grid.paths.samples(job.id, benchmark)
         path.parent.mkdir(parents=True, exist_ok=True)
         samples(job, at, benchmark, questions, n, seed).to_parquet(path)
     for seed, probe in enumerate(grid.probes.values(), start=1000):
         path = grid.paths.probe(probe)
         path.parent.mkdir(parents=True, exist_ok=True)
-        drawn = samples(probe.model, [500], probe.prompts, questions, grid.file.base_samples.samples, seed)
+        at, n = [last_step(probe.model)], grid.file.base_samples.samples
+        drawn = samples(probe.model, at, probe.prompts, questions, n, seed)
         drawn[drawn["mode"] == "sample"].to_parquet(path)
     for seed, run in enumerate(grid.runs.values()):
         folder = grid.paths.job(run)

@@ -40,7 +40,7 @@ def join(grid: Grid, outcomes: pd.DataFrame) -> dict[str, pd.DataFrame]:
                 grid.paths.samples(job.model.id, benchmark), grid.paths.labels(job.model.id, benchmark), ways
             )
             bases[job.model.id, benchmark] = base
-            at = int(parts[tables.GAINS.name][-1]["base_step"].iloc[0])
+            at = job.from_step or base.last
             shares = parts[tables.SHARES.name][-1]
             steps = shares.groupby("step")["completions_sampled"].first()
             rows_of_run = courses(grid, job, base, at, ways, steps, constants, known)

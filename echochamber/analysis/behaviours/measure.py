@@ -69,7 +69,7 @@ def _of_run(spec: LabelSpec, after: Labelled, ways: list[Kind]) -> dict[str, lis
     before = Labelled(Path(spec.base), Path(spec.base_labels), ways)
     base, final = base_step(spec, before.drawn), after.last
     axes = {"id": spec.row.id} | {axis: getattr(spec.row, axis) for axis in AXES}
-    where = {"question_set": spec.question_set}
+    where, named = {"question_set": spec.question_set}, {"base_step": spec.row.base_step}
     sides = [(0, before, base), *((step, after, step) for step in after.steps)]
     rows: dict[str, list[dict]] = {name: [] for name in tables.OF_RUNS}
     for kind in ways:
@@ -83,7 +83,7 @@ def _of_run(spec: LabelSpec, after: Labelled, ways: list[Kind]) -> dict[str, lis
         if start is None or end is None:
             continue
         size = {"n_questions": len(start.questions), "n_seeds": 1, "n_samples": start.correct.size + end.correct.size}
-        ends = axes | {"base_step": base, "step": final} | told
+        ends = axes | named | {"step": final} | told
         rows[tables.GAINS.name] += labelled_rows(decomposition(start, end, kind.labels), **ends, **size)
         if spec.own and spec.algorithm is not None:
             rule = spec.algorithm.rule or DEFAULT_RULE
@@ -91,9 +91,9 @@ def _of_run(spec: LabelSpec, after: Labelled, ways: list[Kind]) -> dict[str, lis
             assert began is not None
             assert ended is not None
             of_theory, picked = foretold(began, ended, kind, spec.algorithm)
-            here = axes | {"base_step": base} | told
+            here = axes | named | told
             rows[tables.THEORY.name] += [here | row for row in of_theory]
             if kind.mark is None:
-                here = axes | {"base_step": base} | where | {"behaviour": kind.behaviour}
+                here = axes | named | where | {"behaviour": kind.behaviour}
                 rows[tables.PICKS.name] += [here | row for row in picked]
     return rows

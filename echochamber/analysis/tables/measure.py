@@ -107,6 +107,7 @@ def _of_run(spec: MeasureSpec, after: Drawn) -> dict[str, list[dict] | pd.DataFr
     before = read(Path(spec.base), spec)
     base, final = base_step(spec, before), steps_of(after)[-1]
     axes, where = _axes(spec), {"question_set": spec.question_set}
+    start = {"base_step": spec.row.base_step}  # a number for all seeds, whose last step may differ
     sides = {0: (before, base, Path(spec.base))}
     sides |= {step: (after, step, Path(spec.samples)) for step in steps_of(after)}
     rows: dict[str, list[dict] | pd.DataFrame] = {name: [] for name in OF_RUNS}
@@ -118,10 +119,10 @@ def _of_run(spec: MeasureSpec, after: Drawn) -> dict[str, list[dict] | pd.DataFr
         score_rows += [axes | {"step": step} | sampled | where | row for row in measured]
         questions[step] = per_question(answers, at).assign(**axes, **where, step=step)
         if spec.own:
-            here = axes | {"base_step": base, "step": step} | where | sampled | {"n_seeds": 1}
+            here = axes | start | {"step": step} | where | sampled | {"n_seeds": 1}
             style_rows += [here | row for row in styles(path, at)]
     rows |= {"scores": score_rows, "styles": style_rows}
-    ends = axes | {"base_step": base, "step": final} | where
+    ends = axes | start | {"step": final} | where
     rows["gains"] = gains(ends | {"random_numbers": spec.row.random_numbers}, before, base, after, final)
     drawn = before.get((base, "sample")), after.get((final, "sample"))
     if drawn[0] is not None and drawn[1] is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import fabricated
 import pandas as pd
 import pytest
 
 from echochamber.analysis.claims import claims
 from echochamber.analysis.tables import tables
-from echochamber.report import findings
+from echochamber.formats import DEFAULT_RULE
+from echochamber.report import findings, findings_page
 
 STUDY = {
     "mixtures": ["tg+omi1+omi2"],
@@ -65,6 +68,46 @@ def test_kept_tables_hold_no_texts_and_only_rows_of_runs(grid, tmp_path):
         table = pd.read_parquet(path)
         assert not {"completion", "question"} & set(table.columns)
         assert table["id"].notna().all()
+
+
+def test_pooled_rows_of_kept_tables_are_those_of_the_whole_results(grid, tmp_path):
+    keep(grid, tmp_path, "one", (0, 1, 2))
+    pooled = findings_page.pooled(findings.read(grid, tmp_path, {"one": (0, 1, 2)}))
+    whole = tables.build(findings.restricted(grid, {"one": (0, 1, 2)}))
+    for name in ("gains", "decomposition", "coverage", "errors", "process"):
+        expected, made = whole[name], pooled[name]
+        if name == "gains":  # of greedy answers the default rule's alone are kept question by question
+            expected = expected[(expected["metric"] == "pass_at_k") | (expected["scorer"] == DEFAULT_RULE)]
+        assert (expected["n_seeds"] == 3).any()
+        pd.testing.assert_frame_equal(made.reset_index(drop=True), expected.reset_index(drop=True), check_dtype=False)
+
+
+def test_the_page_of_kept_tables_says_what_is_there_and_what_made_it(grid, tmp_path):
+    record = {"git_commits": ["abc1"], "versions": ['{"torch": "2.13.0"}'], "processor": "2 x Test"}
+    record |= {"seconds": {"pretraining": 10, "posttraining": 20}, "jobs": {"pretraining": 1, "posttraining": 2}}
+    for seed in (0, 1):
+        findings.keep(grid, "one", seed, tmp_path, record)
+    judged = findings.judge(grid, tmp_path, tmp_path / "out")
+    page = findings_page.write(Path("config/made-up.yaml"), grid, tmp_path, tmp_path / "out", judged).read_text()
+    assert "only 2 of 3 pretraining seeds of one and nothing of two" in page
+    assert "make findings GRID=config/made-up.yaml" in page
+    assert 'id="completions"' not in page
+    assert "abc1" in page
+    assert "2 x Test" in page
+    assert "pretraining 20 (2 jobs), RL 40 (4 jobs)" in page
+    assert "data:image/png;base64," in page
+
+
+def test_two_parts_with_other_answers_of_one_run_are_refused(grid, tmp_path):
+    keep(grid, tmp_path, "one", (0,))
+    keep(grid, tmp_path, "two", (0,))
+    path = tmp_path / "two/seed0/per_question.parquet"
+    rows = pd.read_parquet(path)
+    rows.assign(greedy=1 - rows["greedy"]).to_parquet(path)
+    with pytest.raises(
+        ValueError, match=r"found different answers of \S*seed0/grpo\S* in two parts, allowed: the same"
+    ):
+        findings.read(grid, tmp_path, {"one": (0,), "two": (0,)})
 
 
 def test_what_is_not_finished_or_not_there_is_said(grid, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from echochamber.analysis import forecast
 from echochamber.analysis.claims.duels import contests
 from echochamber.analysis.studies import StudyView
 from echochamber.grid import parsing
-from echochamber.report import findings
+from echochamber.report import findings, findings_page
 
 ROOT = Path(__file__).parents[3]
 KEPT = ROOT / "results/findings/study"
@@ -33,11 +34,20 @@ GRIDS = ("config/study.yaml", "config/packs/beyond-the-base.yaml", "config/packs
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_verdicts_and_figures_in_the_repository_are_made_of_the_kept_tables(name, tmp_path):
+def test_verdicts_figures_and_page_in_the_repository_are_made_of_the_kept_tables(name, tmp_path):
     grid = parsing.load(ROOT / name)
     kept = ROOT / "results/findings" / Path(name).stem
-    findings.judge(grid, kept, tmp_path)
+    judged = findings.judge(grid, kept, tmp_path)
     stored, made = (pd.read_csv(folder / "claims.csv") for folder in (kept, tmp_path))
     pd.testing.assert_frame_equal(made, stored, rtol=1e-6)
     figures = [sorted(path.name for path in (folder / "figures").iterdir()) for folder in (kept, tmp_path)]
     assert figures[0] == figures[1]
+    findings_page.write(Path(name), grid, kept, tmp_path, judged)
+    assert headings(kept) == headings(tmp_path)
+    assert len(headings(kept)) > 20
+
+
+def headings(folder: Path) -> list[str]:
+    """What a page says apart from its numbers: its titles, questions and verdicts."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    return re.findall(r'<h[1-4][^>]*>(.*?)</h[1-4]>|<span class="chip[^>]*>(.*?)</span>', page, flags=re.DOTALL)

@@ -124,6 +124,18 @@ def test_a_run_from_an_earlier_step_starts_there(tmp_path):
         tables.build(grid)
 
 
+def test_runs_of_models_whose_last_steps_differ_are_pooled(grid, built):
+    steps = [pd.read_parquet(grid.paths.samples(m.id, "synth-gsm"))["step"].max() for m in grid.trained_models.values()]
+    assert steps == [500, 501, 502]
+    for name in ("gains", "decomposition", "coverage", "errors", "process"):
+        pooled = built[name][built[name]["id"].isna()]
+        assert pooled["n_seeds"].max() == 3
+        assert built[name]["base_step"].isna().all()  # none is named, so all start at the last
+    at = {"algorithm": "grpo", "question_set": "synth-gsm", "scorer": "executed", "metric": "pass_at_k"}
+    gains = built["gains"][np.logical_and.reduce([built["gains"][k] == v for k, v in at.items()])]
+    assert one(gains, id=None).estimate == pytest.approx(gains.loc[gains["id"].notna(), "estimate"].mean())
+
+
 def test_completions_sampled(built):
     x = built["scores"].drop_duplicates(["id", "step"]).set_index(["id", "step"])["completions_sampled"]
     assert x[(RUN, 0)] == 0
