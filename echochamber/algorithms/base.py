@@ -22,6 +22,9 @@ class KL(Settings):
     """`token`: each token on its own, as PPO and GRPO code does. `sequence`: of whole completions. With place reward,
     grpo takes whole completions in both cases, since it divides by the std of whole returns."""
     coefficient: NonNegativeFloat = 0.0
+    logged_on: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of a rollout batch's completions, drawn anew in each, from which the KL of metrics.csv is: with less than 1
+    the reference reads only those. With place none alone."""
 
     @model_validator(mode="after")
     def _means_something(self) -> KL:
@@ -35,6 +38,11 @@ class KL(Settings):
             raise ValueError(
                 f"coefficient: found {self.coefficient} with place {self.place}, "
                 "allowed: 0 with none, more than 0 otherwise"
+            )
+        if self.logged_on < 1 and self.place != "none":
+            raise ValueError(
+                f"logged_on: found {self.logged_on:g} with place {self.place}, "
+                "allowed: 1, since the penalty needs every completion"
             )
         return self
 

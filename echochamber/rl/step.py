@@ -156,7 +156,10 @@ class Trainer:
         active = batch.mask.any(1) if needs_all else (batch.advantages != 0).any(1)
         split = self._split(drawn, batch)
         plan = self._plan(step, 0, active, split)
-        self._reference_logprobs(drawn, batch, plan, split((~active).nonzero()[:, 0].tolist()))
+        measured = self._measured(step, len(batch.lengths))
+        silent = split((~active).nonzero()[:, 0].tolist())
+        micros = split(measured) if measured else [micro for update in plan for micro in update.micros] + silent
+        self._reference_logprobs(drawn, batch, micros)
         self._old_logprobs(drawn, batch, plan if s.kl.place == "reward" else plan[1:])
         explained = None
         if self.critic:
@@ -171,7 +174,7 @@ class Trainer:
                 self._update(update, drawn, batch, step, sums)
 
         self.extra += int(sampled.sums["completions"]) - self.sequences
-        return self._metrics(step, drawn, batch, active, sums, sampled, explained)
+        return self._metrics(step, drawn, batch, active, measured, sums, sampled, explained)
 
     # --- 1 and 2: rollout and reward ---------------------------------------------------------------------------------
 
@@ -236,10 +239,18 @@ class Trainer:
         """The updates of pass `number`."""
         return updates(self.settings, active.tolist(), random_stream(self.seed, "order", step, number), split)
 
+    def _measured(self, step: int, completions: int) -> list[int] | None:
+        """The completions whose KL is measured, where it is logged alone and of some; None: all."""
+        share = self.settings.kl.logged_on
+        if share == 1:
+            return None
+        order = torch.randperm(completions, generator=random_stream(self.seed, "kl", step))
+        return sorted(order[: max(1, round(share * completions))].tolist())
+
     @torch.no_grad()
-    def _reference_logprobs(self, drawn: Rollout, batch: Batch, plan: list[Update], silent: list[list[int]]) -> None:
-        """Of all completions, `silent` ones too: the KL of metrics.csv needs them even where no penalty does."""
-        for rows in [micro for update in plan for micro in update.micros] + silent:
+    def _reference_logprobs(self, drawn: Rollout, batch: Batch, micros: list[list[int]]) -> None:
+        """Of completions that nothing is learned from, too: the KL of metrics.csv is of them where no penalty is."""
+        for rows in micros:
             logprobs, _ = self._logprobs(self.reference, drawn, rows)
             batch.reference[rows, : logprobs.shape[1]] = logprobs
 
@@ -341,6 +352,7 @@ class Trainer:
         drawn: Rollout,
         batch: Batch,
         active: Tensor,
+        measured: list[int] | None,
         sums: Sums,
         sampled: Sampled,
         explained: float | None,
@@ -348,11 +360,12 @@ class Trainer:
         mismatch = Mismatch()  # of the rows whose "old" log-probabilities were made, from which the ratios start
         computed = active.nonzero()[:, 0].tolist()
         mismatch.add([drawn.logprobs[row] for row in computed], batch.old[computed], batch.drawn[computed])
-        logprobs = torch.tensor([float(logprobs.sum()) for logprobs in drawn.logprobs])
+        ratios = torch.tensor([float(logprobs.sum()) for logprobs in drawn.logprobs])
+        ratios -= batch.reference.where(batch.drawn, 0.0).sum(1).cpu()
         return metrics_row(
             completions_sampled=step * self.sequences + self.extra,
             learning_rate=self.optimizer.param_groups[0]["lr"],
-            kl=float((logprobs - batch.reference.where(batch.drawn, 0.0).sum(1).cpu()).mean()),
+            kl=float((ratios if measured is None else ratios[measured]).mean()),
             approx_kl=sums.approx_kl / max(sums.tokens, 1),
             clip_fraction=sums.clipped / max(sums.tokens, 1),
             explained_variance=explained,

@@ -83,6 +83,7 @@ def test_generation_token_by_token():
     [
         ("ppo", {"place": "reward", "estimator": "k1", "coefficient": 0.1}),
         ("grpo", {"place": "loss", "estimator": "k3", "coefficient": 0.1}),
+        ("dr_grpo", {"place": "none", "logged_on": 0.25}),
     ],
 )
 def test_passes_of_an_rl_step_are_those_that_the_trainer_makes(kind, kl, recompute):

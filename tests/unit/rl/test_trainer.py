@@ -77,6 +77,43 @@ def test_the_first_row_tells_of_the_base_model():
     assert metrics[0]["kl"] == pytest.approx(0, abs=1e-4)
 
 
+def test_a_kl_that_is_logged_alone_may_be_of_some_completions_and_changes_nothing_else():
+    """The reference reads those alone, others in each batch, and the KL is their mean."""
+    every, weights = run(passes=4, kl=NO_KL)
+    some, same_weights = run(passes=4, kl=NO_KL | {"logged_on": 0.25})
+    assert all(torch.equal(weights[name], same_weights[name]) for name in weights)
+    assert [row | {"kl": 0} for row in some] == [row | {"kl": 0} for row in every]
+    assert some[-1]["kl"] != every[-1]["kl"]
+
+    read = []
+    for step in (1, 2):
+        trainer, drawn = trainer_and_batch(kl=NO_KL | {"logged_on": 0.25})
+        with torch.no_grad():
+            for weight in trainer.policy.model.parameters():
+                weight += 0.01 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(step))
+        by_hand = [log_ratio(trainer, drawn, row) for row in range(24)]
+        seen, logprobs_of = [], trainer._logprobs
+
+        def spy(model, drawn, rows, trainer=trainer, seen=seen, logprobs_of=logprobs_of):
+            seen += rows if model is trainer.reference else []
+            return logprobs_of(model, drawn, rows)
+
+        trainer._logprobs = spy
+        assert trainer.learn(step, drawn)["kl"] == pytest.approx(sum(by_hand[row] for row in seen) / 6, abs=1e-5)
+        assert len(set(seen)) == len(seen) == 6
+        read.append(sorted(seen))
+    assert read[0] != read[1]
+
+
+def log_ratio(trainer, drawn, row: int) -> float:
+    """Of one completion: its log-probability when sampled less that of the reference, by its own forward pass."""
+    prompt, completion = drawn.prompts[row], drawn.completions[row]
+    with torch.no_grad():
+        logits = trainer.reference.model(torch.tensor([prompt + completion])).logits[0, len(prompt) - 1 : -1]
+    logprobs = logits.log_softmax(-1)[range(len(completion)), completion]
+    return float(drawn.logprobs[row].sum() - logprobs.sum())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_seed_same_metrics_csv_other_seed_another(kind, tmp_path):
     kl = KL_IN_LOSS if kind == "grpo" else KL_IN_REWARD
