@@ -350,8 +350,9 @@ def _together(one: Cost, other: Cost) -> Cost:
 def forward_passes(s: PolicyGradient) -> float:
     """Of one rollout batch: forward passes over its completions, a forward and backward one counted as three.
 
-    The reference policy, of as many as its KL is logged on; the policy as it sampled (the first update makes its own, but rewards with KL come before
-    it); the updates; and all of the latter two for a critic, which has no output matrix to speak of.
+    The reference policy, of as many as its KL is logged on; the policy as it sampled (the first update makes its own,
+    but rewards with KL come before it); the updates; and all of the latter two for a critic, which has no output matrix
+    to speak of.
     """
     updates = s.prompts_per_batch * s.samples_per_prompt / s.update_batch
     sampled = 1 if s.kl.place == "reward" else 1 - 1 / updates

@@ -48,6 +48,8 @@ def _ask(process: LineProcess, settings: FunctionReward, question: str, text: st
         reply = process.ask(request, settings.seconds)
     except (OSError, ValueError) as error:
         raise UserError(f"reward function {settings.name}: its process does not start ({error})") from None
+    if reply is None and process.ended:
+        raise UserError(f"{where}: found the end of its process ({process.ended}), allowed: a number")
     if reply is None:
         raise UserError(f"{where}: found no answer within {settings.seconds:g} s, allowed: a number within that time")
     if "error" in reply:

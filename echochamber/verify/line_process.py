@@ -20,6 +20,13 @@ STARTS = 3
 SLICE = 0.25
 """Seconds between two looks at whether the caller was asked to stop."""
 
+END_SECONDS = 2.0
+"""Between the moment that a process closes its pipe and its end."""
+
+
+class _NoReply(ValueError):
+    """The process said nothing in its time."""
+
 
 class LineProcess:
     """`command` as a child in its own session: it prints a line, then one JSON line a request. Not thread-safe."""
@@ -29,6 +36,8 @@ class LineProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._pending = b""
         self._closed = False
+        self.ended: str | None = None
+        """How the process came to its end in the last request that had no reply; None: it went on without one."""
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         """The reply; None if it was killed, ended or took longer than `seconds`, twice: the second try starts it anew.
@@ -45,7 +54,8 @@ class LineProcess:
                 requests.flush()
                 reply: dict[str, Any] = json.loads(self._read_line(seconds))
                 return reply
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
+                self.ended = None if isinstance(error, _NoReply) else self._status()
                 self.kill()
                 verdict.count("worker_restarts")
                 if self._closed:
@@ -95,7 +105,7 @@ class LineProcess:
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise ValueError("no reply")
+                raise _NoReply("no reply")
             if not select.select([handle], [], [], min(left, SLICE))[0]:
                 patience.check()
                 continue
@@ -107,6 +117,16 @@ class LineProcess:
                 raise ValueError("a reply without end")
         line, _, self._pending = self._pending.partition(b"\n")
         return line
+
+    def _status(self) -> str | None:
+        """Of a process that has ended, in words; None: it has not."""
+        if self._process is None:
+            return None
+        try:
+            code = self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        return f"status {code}" if code >= 0 else f"signal {-code}"
 
     def give_up(self) -> None:
         """End the process under a thread that waits for its reply, which then gets none."""

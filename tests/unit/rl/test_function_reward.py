@@ -35,6 +35,8 @@ def slow(question, completion, golds):
     time.sleep(60)
 def dies(question, completion, golds):
     os._exit(3)
+def killed(question, completion, golds):
+    os.kill(os.getpid(), 9)
 class Odd:
     def __float__(self):
         raise RuntimeError("two elements")
@@ -96,7 +98,8 @@ def test_it_runs_in_another_process_and_equal_completions_are_asked_once(own):
         ("digits", "found that it returned '0.5', allowed: a number"),
         ("wordy", f"found that it raised ValueError: {'x' * 278}, allowed: a number"),
         ("slow", "found no answer within 1 s, allowed: a number within that time"),
-        ("dies", "found no answer within 1 s, allowed: a number within that time"),
+        ("dies", "found the end of its process (status 3), allowed: a number"),
+        ("killed", "found the end of its process (signal 9), allowed: a number"),
     ],
 )
 def test_what_fails_is_one_line(own, name, said):
