@@ -118,12 +118,12 @@ def _missing(grid: Grid, there: Mapping[str, tuple[int, ...]], claim: str) -> st
 def judge(grid: Grid, folder: Path, out: Path) -> pd.DataFrame:
     """Verdicts of the studies that are whole, figures of all: out/claims.csv, out/figures/, out/provenance.json.
 
-    Claims of the other studies stand as `not in this grid`; Holm's correction counts those that are judged. A figure of
-    an unfinished study says in its caption how many seeds there are. Returns the claims.
+    Claims of the other studies stand as `not in this grid`, and count in Holm's correction. A figure of an
+    unfinished study says in its caption how many seeds there are. Returns the claims.
     """
     there, whole = kept(grid, folder), finished(grid, folder)
     kept_tables = read(grid, folder, there)
-    table = claims.evaluate(restricted(grid, whole), kept_tables)
+    table = claims.evaluate(restricted(grid, whole), kept_tables, grid)
     table["metric"] = table["metric"].where(table["study"] != "", [_missing(grid, there, c) for c in table["claim"]])
     write_csv(out / "claims.csv", table)
     for study, seeds in there.items():

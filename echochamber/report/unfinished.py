@@ -69,7 +69,7 @@ def build(done: Finished) -> dict[str, pd.DataFrame]:
 def judge(grid: Grid, done: Finished, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """claims.csv of the studies that are whole; the claims of the others stand as `not in this grid`, with why."""
     seeds = {name: grid.file.studies[name].model_seeds for name in done.whole}
-    table = claims.evaluate(restricted(grid, seeds), tables)
+    table = claims.evaluate(restricted(grid, seeds), tables, grid)
     asked = {claim: name for name, study in grid.file.studies.items() for claim in study.claims if name not in seeds}
     reasons = [f"not finished: study {asked[claim]}" if claim in asked else None for claim in table["claim"]]
     table["metric"] = [

@@ -150,6 +150,12 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return 0.5 * distance
 
 
+def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """Means of `window` neighbours, (values - window + 1,), or the one mean of fewer."""
+    window = max(1, min(window, len(values)))
+    return np.convolve(values, np.full(window, 1 / window), mode="valid")
+
+
 def maximal_drawdown(values: np.ndarray) -> float:
     """Largest fall from a running maximum to a later value of a curve: 0 for a curve that never falls."""
     values = np.asarray(values, dtype=float)

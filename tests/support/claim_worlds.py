@@ -21,21 +21,23 @@ def changed(**values) -> Truth:
 FOUR = ["pico", "nano", "micro", "mini"]
 TRANSFER = {"benchmarks": ["synth-gsm", "synth-math"]}
 LADDER = {"algorithms": ["grpo-kl0", "grpo-kl.01", "grpo-kl.1"]}
-CELLS = {"mixtures": ["tg+omi1+omi2", "tg+2xomi1", "tg+4xomi1", "tg+8xomi1"], "model_seeds": list(range(12))}
+CELLS = SIX | {"mixtures": ["tg+omi1+omi2", *(f"tg+{n}xomi1" for n in range(2, 10))]}
 
 
-def factorial(share: float, accuracy: float, by_chance: float = 0.0) -> Truth:
+def factorial(share: float, accuracy: float, by_chance: float = 0.0, of_mixture: float = 0.0) -> Truth:
     """Mixtures with tinygsm against omi1 at all shares and, seed by seed, accuracies above and below.
 
     share, accuracy: log odds that tinygsm wins, for each unit of its log odds and of its accuracy less omi1's.
     by_chance: probability that the winner is the other one.
+    of_mixture: standard deviation of what each mixture adds to the log odds of all its models.
     """
 
     def world(run: Run, benchmark: str, t: float) -> dict:
         now, start = truth(run, benchmark, t), truth(run, benchmark, 0)["shares"]
         rng = np.random.default_rng([*COIN, *run.id.encode()])
         ahead = (-0.25, -0.2, -0.15, 0.15, 0.2, 0.25)[int(run.model.seed) % 6]
-        odds = share * np.log(start[0] / start[1]) + accuracy * ahead
+        more = np.random.default_rng([*COIN, *run.model.mixture.encode()]).normal(0, of_mixture)
+        odds = more + share * np.log(start[0] / start[1]) + accuracy * ahead
         tinygsm = (rng.random() < 1 / (1 + np.exp(-odds))) != (rng.random() < by_chance)
         final = np.array((0.97, 0.01, 0.01, 0.005, 0.005))[[0, 1, 2, 3, 4] if tinygsm else [1, 0, 2, 3, 4]]
         accuracies = np.array((0.4 + ahead, 0.4, 0, 0, 0))
@@ -91,7 +93,7 @@ CASES = {
     ),
     "T1": (SIX, changed(theory=lambda r, b, t, old: old | {"error": 0.2, "error_base": 0.1})),
     "S1": (CELLS, factorial(share=0.0, accuracy=0.0)),
-    "S2": (CELLS, factorial(share=-2.0, accuracy=-20.0)),
+    "S2": (CELLS | {"model_seeds": list(range(12))}, factorial(share=-2.0, accuracy=-10.0)),
     "S3": (
         SIX,
         changed(
@@ -109,12 +111,12 @@ CASES = {
 
 def holding(claim: str) -> Truth:
     """The world in which it holds: `truth`, but for claims about a factorial."""
-    return {"S1": factorial(share=0.5, accuracy=100.0), "S2": factorial(share=1.5, accuracy=15.0)}.get(claim, truth)
+    return {"S1": factorial(share=0.5, accuracy=100.0), "S2": factorial(share=2.0, accuracy=10.0)}.get(claim, truth)
 
 
 EDGES = {
     "C1": changed(greedy=lambda r, b, t, old: 0.3 + 0.3 * min(1, 0.5 if 0 < t <= 0.25 else 2 * t if t < 0.5 else t)),
-    "C2": changed(best=0.7),
+    "C2": changed(best=0.7, jitter=0.04),
     "C3": changed(best=0.7),
     "C4": changed(
         shares=lambda r, b, t, old: _coin(r, (0.1, 0.6, 0.3, 0, 0)) if t else np.array((0.3, 0.6, 0.1, 0, 0))
@@ -123,14 +125,14 @@ EDGES = {
     "C6": changed(greedy=0.5),
     "C7": _drifting,
     "C8": changed(shares=lambda r, b, t, old: _coin(r, (0.1, 0.6, 0.3, 0, 0))),
-    "C9": changed(collapse=0.1),
+    "C9": changed(collapse=lambda r, b, t, old: 0.2 if r.algorithm == "grpo" else 0.15),
     "C10": changed(greedy=lambda r, b, t, old: 0.5 - 0.05 * (r.algorithm == "ei") * (t > 0)),
     "C11": changed(right_steps=0.3),
     "C12": changed(right_steps=0.3),
     "C13": changed(greedy=lambda r, b, t, old: 0.3 + 0.2 * t),
     "T1": changed(theory=lambda r, b, t, old: old | {"error_neighbour": 0.03}),
     "S1": factorial(share=0.0, accuracy=1000.0, by_chance=0.1),
-    "S2": factorial(share=0.0, accuracy=20.0),
+    "S2": factorial(share=0.0, accuracy=20.0, of_mixture=2.0),
     "S3": changed(
         shares=lambda r, b, t, old: np.array((0.4 + 0.2 * t, 0.6 - 0.2 * t, 0, 0, 0)),
         accuracies=lambda r, b, t, old: np.array((0.6, 0.2, 0, 0, 0)) + 0.08 * t,

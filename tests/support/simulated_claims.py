@@ -24,7 +24,8 @@ EIGHT = {"model_seeds": list(range(8))}
 
 Truth = Callable[[Run, str, float], dict]
 """(run, benchmark, how far RL is from 0 to 1) -> shares (5), accuracies (5), and greedy, majority, best, right_steps:
-probabilities of a question; kl, collapse: of training; styles: style -> share of its first variant inside the winner;
+probabilities of a question; jitter: standard deviation of what each checkpoint adds to `best`; kl, collapse: of
+training; styles: style -> share of its first variant inside the winner;
 theory: measure -> its value, of a run."""
 
 
@@ -32,6 +33,7 @@ def truth(run: Run, benchmark: str, t: float) -> dict:
     """A world in which the paper is right about tg+omi1+omi2: it moves to tinygsm early, majority up, pass@k down."""
     fast = min(1.0, 4 * t) if run.algorithm != "ei" else 0.2 * t
     shares = {"tg+2xomi1": (0.4, 0.45), "tg+4xomi1": (0.28, 0.66), "tg+8xomi1": (0.1, 0.85)}
+    shares |= {f"tg+{n}xomi1": (0.46 - 0.04 * n, 0.47 + 0.04 * n) for n in (3, 5, 6, 7, 9)}
     tinygsm, omi1 = shares.get(run.model.mixture, (0.5, 0.3))
     start = np.array((tinygsm, omi1, 0, 0.02, 0.01))
     start[2] = 1 - start.sum()
@@ -58,6 +60,7 @@ def truth(run: Run, benchmark: str, t: float) -> dict:
         "best": 0.3 + 0.3 * t if hard else 0.7 + 0.1 * fast - 0.2 * t + 0.5 * kept,
         "right_steps": 0.05 + 0.02 * fast if hard else mean,
         "kl": {"grpo-kl0": 9.0, "grpo-kl.01": 5.0, "grpo-kl.1": 2.0}.get(run.algorithm, 8.0),
+        "jitter": 0.0,
         "collapse": 0.2 if run.algorithm == "grpo" else 0.02,
         "styles": {"quotes": 0.5 + 0.45 * t, "twin": 0.5 + 0.1 * t},
         "theory": {"error": 0.03, "error_base": 0.3, "error_limit": 0.2, "error_neighbour": 0.1}
@@ -89,6 +92,7 @@ def simulate(
         for step in steps:
             now = world(job, benchmark, step / steps[-1])
             draw = base if step == 0 else rng
+            now["best"] = now["best"] + own.normal(0, now["jitter"])
             rows = _answers(now, grid.file.benchmarks[benchmark].samples, offsets, harder[benchmark], draw)
             answers.append(rows.assign(**axes, question_set=benchmark, step=step))
             score_rows.append(axes | {"step": step, "question_set": benchmark, "scorer": "executed"})
@@ -100,6 +104,7 @@ def simulate(
                 theory.append(row | {"estimate": value + own.normal(0, noise) * name.startswith("error")})
             reward = np.linspace(0.3, 0.6, 100)
             reward[50:] -= now["collapse"] + rng.normal(0, noise)
+            reward += own.normal(0, 0.058, 100)  # of 32 prompts x 8 completions
             log = pd.DataFrame(axes | {"step": np.arange(1, 101), "reward_mean": reward})
             log["kl"] = now["kl"] + rng.normal(0, noise)
             log[SHARES] = now["shares"]

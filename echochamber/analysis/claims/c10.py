@@ -21,8 +21,12 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
         before, after = ends(view, ei)
         _, theirs = ends(view, ppo)
         paired(before, theirs)
-        half = limits["shift_ratio"]
-        less = shift(before, after) - half * shift(before, theirs)
+        half, ppos = limits["shift_ratio"], shift(before, theirs)
+        if ppos.mean() < limits["shift"]:
+            where = Where.of(ppo, algorithm=f"{ei.algorithm} and {ppo.algorithm}")
+            rows.append(Finding.untestable(where, "shift of shares", f"{ppo.algorithm} itself hardly shifts any"))
+            continue
+        less = shift(before, after) - half * ppos
         names = f"{ei.algorithm} minus {ppo.algorithm}"
         parts = (
             Part(f"shift of shares (total variation), {ei.algorithm} minus {half:g} of {ppo.algorithm}", less, below=0),

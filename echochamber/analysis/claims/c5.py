@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from echochamber.analysis.claims.claim import Claim, Finding, Where, end, paired, settled, winner
+from echochamber.analysis.claims.claim import Claim, Finding, Where, end, ends, paired, settled, winner
 from echochamber.analysis.claims.passes import documents_by_format, same_sources
 from echochamber.analysis.claims.verdicts import Part
 from echochamber.analysis.studies import StudyView
@@ -10,6 +10,9 @@ from echochamber.analysis.studies import StudyView
 
 def measure(view: StudyView, rules: dict) -> list[Finding]:
     """A format that pretraining held many times as often wins, at lower accuracy than where the other one won.
+
+    To win its share must rise: it is nearly all that the base model writes, and a run that was on its way to the other
+    format when it ended would count as one that it won.
 
     Accuracy after RL is compared with that of the study's mixture of the same sources in which another format won (the
     most accurate of them). Base models of two mixtures are independent, and are paired by their seeds.
@@ -23,10 +26,10 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
         (most, amount), (_, next_amount) = sorted(seen.items(), key=lambda item: -item[1])[:2]
         if amount < limits["ratio"] * next_amount * 0.99:  # parts of a pass are rounded
             continue
-        after = end(view, c)
-        wins = Part(
-            f"the final format is {most}", (after.winners == most).astype(float), above=rules["majority"], winner=True
-        )
+        before, after = ends(view, c)
+        rose = after.share(most).mean(1) > before.share(most).mean(1)
+        won = ((after.winners == most) & rose).astype(float)
+        wins = Part(f"RL raises {most} and ends with it", won, above=rules["majority"], winner=True)
         others = [
             end(view, o)
             for o in conditions

@@ -21,9 +21,12 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
         ours, theirs = end(view, grpo), end(view, ppo)
         paired(ours, theirs)
         same = (ours.winners == theirs.winners).astype(float)
-        worse = drawdown(view, grpo) - drawdown(view, ppo)
+        window = rules["C9"]["window"]
+        worse = drawdown(view, grpo, window) - drawdown(view, ppo, window)
         names = f"{grpo.algorithm} and {ppo.algorithm}"
-        what = f"largest fall of the mean reward, {grpo.algorithm} minus {ppo.algorithm}"
+        what = (
+            f"largest fall of the mean reward (means over {window:g} of a pass), {grpo.algorithm} minus {ppo.algorithm}"
+        )
         parts = (
             Part(f"{names} end with the same format", same, above=rules["majority"], winner=True),
             Part(what, worse, above=rules["C9"]["drawdown_difference"]),

@@ -69,16 +69,17 @@ Tables = Mapping[str, pd.DataFrame]
 """As `analysis.tables.tables.read` gives them."""
 
 
-def evaluate(grid: Grid, tables: Tables) -> pd.DataFrame:
+def evaluate(grid: Grid, tables: Tables, whole: Grid | None = None) -> pd.DataFrame:
     """The same as `evaluate_by_study` from the tables of the whole grid."""
-    return evaluate_by_study(grid, lambda _: tables)
+    return evaluate_by_study(grid, lambda _: tables, whole)
 
 
-def evaluate_by_study(grid: Grid, tables_of: Callable[[str], Tables]) -> pd.DataFrame:
+def evaluate_by_study(grid: Grid, tables_of: Callable[[str], Tables], whole: Grid | None = None) -> pd.DataFrame:
     """claims.csv of a grid: at least one row for each of `settings.CLAIMS`, of packs only for those that a study lists.
 
     Args:
         tables_of: study -> its tables, asked once for each study that lists claims, and not kept.
+        whole: the grid with the studies that are not judged yet, whose primary rows count in Holm's correction.
 
     Raises ValueError if a primary row that the grid file names is not one row but several.
     """
@@ -86,7 +87,8 @@ def evaluate_by_study(grid: Grid, tables_of: Callable[[str], Tables]) -> pd.Data
     first = [row for row in rows if row.primary]
     before = [verdicts.combined(row.parts, rules) for row in first]
     tails = [verdicts.p_values(row.parts) for row in first]
-    after, adjusted = verdicts.correct(before, tails, rules["level"])
+    family = len((whole or grid).file.primary)
+    after, adjusted = verdicts.correct(before, tails, rules["level"], family)
     corrected = dict(zip(map(id, first), zip(after, adjusted, strict=True), strict=True))
     table: list[dict] = []
     for row in rows:

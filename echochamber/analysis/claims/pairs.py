@@ -26,8 +26,15 @@ def pairs(view: StudyView, kind: type[Algorithm], other: type[Algorithm]) -> lis
     return rows
 
 
-def drawdown(view: StudyView, condition: Condition) -> np.ndarray:
-    """Largest fall of the mean reward during training, by replicate."""
+def drawdown(view: StudyView, condition: Condition, window: float) -> np.ndarray:
+    """Largest fall of the mean reward during training, by replicate.
+
+    window: of a pass, over which the reward is averaged first. The largest fall of a noisy curve that never falls is
+    mostly noise, and less of it the steeper the curve.
+    """
+    batches = max(1, round(window * view.steps_per_pass(condition)))
     rows = view.of(condition, view.training).sort_values("step")
-    falls = rows.groupby(["id", "model_seed", "run_seed"], dropna=False)["reward_mean"].agg(metrics.maximal_drawdown)
+    falls = rows.groupby(["id", "model_seed", "run_seed"], dropna=False)["reward_mean"].agg(
+        lambda rewards: metrics.maximal_drawdown(metrics.running_mean(rewards.to_numpy(dtype=float), batches))
+    )
     return replicates.by_replicate(falls.reset_index(), "reward_mean").to_numpy(dtype=float)

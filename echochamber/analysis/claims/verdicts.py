@@ -52,9 +52,13 @@ class Part:
     """Why it cannot be measured in this grid."""
     exact: Exact | None = None
     """The test itself, where it is another one."""
+    seeds: int | None = None
+    """How many seeds there are, where `values` are of something else: so many are needed all the same."""
 
     @property
     def replicates(self) -> int:
+        if self.seeds is not None:
+            return self.seeds
         return self.exact.replicates if self.exact else len(self.finite)
 
     @property
@@ -151,11 +155,14 @@ def _tails(values: np.ndarray, bound: float, winner: bool) -> tuple[float, float
 
 
 def p_values(parts: list[Judged]) -> tuple[float, float]:
-    """p-values that speak for `holds` and for `fails` of a claim of several parts; NaN if one is not measured."""
+    """p-values that speak for `holds` and for `fails` of a claim of several parts.
+
+    A part that is not measured says neither: with one, only `fails` can be shown. NaN if none is measured.
+    """
     holds, fails = [j.p_holds for j in parts], [j.p_fails for j in parts]
-    if any(np.isnan(holds)):
+    if all(np.isnan(holds)):
         return np.nan, np.nan
-    return max(holds), min(1.0, len(parts) * min(fails))
+    return 1.0 if any(np.isnan(holds)) else max(holds), min(1.0, len(parts) * float(np.nanmin(fails)))
 
 
 def combined(parts: list[Judged], rules: dict) -> Verdict:
@@ -175,12 +182,19 @@ def combined(parts: list[Judged], rules: dict) -> Verdict:
     return "holds" if all(v == "holds" for v in said) else "inconclusive"
 
 
-def correct(verdicts: list[Verdict], p: list[tuple[float, float]], level: float) -> tuple[list[Verdict], np.ndarray]:
+def correct(
+    verdicts: list[Verdict], p: list[tuple[float, float]], level: float, family: int = 0
+) -> tuple[list[Verdict], np.ndarray]:
     """Holm's correction over the primary rows of a grid: a verdict stands if its adjusted two-sided p-value does.
+
+    family: primary rows that the grid file names. Those among them that are not tested (yet) count as if they had
+    shown nothing, so that no verdict is taken back when they are.
 
     Returns the verdicts and those p-values, NaN for a claim that is not in the grid.
     """
-    adjusted = holm([two_sided(v, *tails) for v, tails in zip(verdicts, p, strict=True)])
+    each = [two_sided(v, *tails) for v, tails in zip(verdicts, p, strict=True)]
+    untested = max(0, family - int(np.isfinite(each).sum()))
+    adjusted = holm(each + [1.0] * untested)[: len(each)]
     stand = [
         "inconclusive" if v in ("holds", "fails") and not q <= 1 - level + 1e-12 else v
         for v, q in zip(verdicts, adjusted, strict=True)

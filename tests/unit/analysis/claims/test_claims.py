@@ -12,14 +12,16 @@ import pytest
 from claim_worlds import CASES, COIN, EDGES, FOUR, LADDER, TRANSFER, changed, factorial, holding
 from simulated_claims import EIGHT, RULES, RUNS, SIX, Truth, simulate, truth
 
-from echochamber.analysis.claims import claims
+from echochamber.analysis.claims import c2, claims, s2
 from echochamber.analysis.claims.thresholds import OF_PACKS, THRESHOLDS, thresholds_sha256
 from echochamber.settings import CLAIMS, PACKS
+from echochamber.stats import logistic
 
 
 def table_of(claim: str, study: dict, world: Truth = truth, **more) -> pd.DataFrame:
     """claims.csv of a grid with this one study."""
     grid = fabricated.grid(Path("results"), one=RUNS | study | {"claims": [claim]})
+    COIN[0] = more.get("seed", 0)
     return claims.evaluate(grid, simulate(grid, world, **more))
 
 
@@ -53,7 +55,6 @@ def test_a_world_on_the_edge_of_a_claim_seldom_makes_it_hold(claim):
     """2.5 % are due (one side of 95 %), so that two of eight have p = .016; benchmarks/claims.py counts more."""
     wrong = 0
     for seed in range(GRIDS):
-        COIN[0] = seed
         wrong += verdict(claim, CASES[claim][0], EDGES[claim], seed=seed, noise=0.03) == "holds"
     assert wrong <= 1
 
@@ -64,7 +65,7 @@ def test_one_seed_is_never_a_verdict_but_has_intervals_given_its_models(claim):
     for w in (truth, world):
         table = table_of(claim, study | {"model_seeds": [0]}, w)
         said = set(table.loc[table["claim"].str.split(".").str[0] == claim, "verdict"])
-        assert said == {"inconclusive"} or (claim in {"S1", "S2"} and said == {"not in this grid"})
+        assert said == {"inconclusive"} or (claim in {"S1", "S2"} and said == {"not in this grid"})  # all one winner
     if claim not in OF_NO_QUESTION:
         given = table[table["claim"].str.startswith(claim) & table["low_given_models"].notna()]
         assert len(given)
@@ -82,6 +83,7 @@ def test_rl_seeds_of_one_model_are_no_replicates_of_a_comparison_between_models(
     six = {"model_seeds": [0], "run_seeds": [0, 1, 2, 3, 4, 5]}
     assert verdict("C8", {"scales": FOUR} | six) == "inconclusive"
     assert verdict("C6", {"mixtures": ["tg", "2xtg", "4xtg"]} | six) == "inconclusive"
+    assert verdict("S2", CASES["S2"][0] | six) == verdict("S1", CASES["S1"][0] | six) == "inconclusive"
     assert verdict("C2", six) == "holds"  # about one model it is a replicate
 
 
@@ -252,10 +254,75 @@ def test_s1_and_s2_over_cells_that_set_share_and_accuracy_apart():
     table = table_of("S2", study, world, hardness=0.02).set_index("claim")
     assert table.loc["S2.2", "estimate"] > 0
     assert table.loc["S2.2", "low"] > 0
-    assert table.loc["S2", "n_seeds"] == 48
+    assert table.loc["S2", "n_seeds"] == 12
     foretold = table_of("S1", study, world, hardness=0.02).set_index("claim")
     assert foretold.loc["S1.1", "estimate"] > 0.85
     assert foretold.loc["S1.2", "estimate"] > 0.15
+
+
+def test_errors_of_the_odds_by_hand_and_in_studies_whose_mixtures_matter():
+    """Leaving out one of three cells at a time; and 100 studies of 54 models, with a share that does nothing."""
+    rng = np.random.default_rng(0)
+    x = np.column_stack([np.ones(12), rng.normal(size=12)])
+    won, cells = rng.random(12) < 0.5, np.repeat(["a", "b", "c"], 4)
+    out = [logistic.fit(x[cells != c], won[cells != c]).coefficients[1] for c in "abc"]
+    of = s2.jackknife(x, won, cells, 1)
+    assert of == pytest.approx((logistic.fit(x, won).coefficients[1], np.sqrt(2 / 3 * np.var(out) * 3), 2))
+
+    cells, outside = np.repeat(np.arange(9), 6), 0
+    for _ in range(100):
+        share = np.repeat([-1.3, 0, 1.3] * 3, 6) + rng.normal(0, 0.2, 54)
+        ahead = np.repeat([0.3, 0, -0.3], 18) + rng.normal(0, 0.06, 54)
+        odds = 20 * ahead + np.repeat(rng.normal(0, 2, 9), 6)
+        won = rng.random(54) < 1 / (1 + np.exp(-odds))
+        low, high = s2.jackknife(np.column_stack([np.ones(54), share, ahead]), won, cells, 1).interval()[1:]
+        outside += not low < 0 < high
+    assert outside <= 11  # 5 are due; more than 11 has p = .004. By the likelihood of 54 models it is 18
+
+
+def test_each_replicates_peak_is_where_the_others_are_highest_on_other_questions():
+    earlier = np.zeros((3, 2, 4))
+    earlier[0, 0] = 0.9  # the first replicate's own peak
+    earlier[1, 1, ::2], earlier[1, :, 1::2] = 0.5, 0.3  # the second's, on the questions that choose
+    earlier[2, :, 1::2] = 1.0  # nobody chooses by these
+    peaks = c2.peaks(earlier)
+    assert peaks[0].tolist() == [0, 0.3, 0, 0.3]  # where the second is highest
+    assert peaks[1].tolist() == [0, 0, 0, 0]
+    assert c2.peaks(earlier[:, :1])[0].tolist() == [0.9] * 4  # one alone has its own
+
+
+@pytest.mark.parametrize(("slow", "late"), [(0.35, 0.5), (0.5, 0.85)])
+def test_c9_does_not_take_another_slope_or_level_for_a_fall(slow, late):
+    """Rewards that never fall, one of them steeper, or ending higher: neither algorithm is less stable."""
+    study = SIX | {"algorithms": ["grpo", "ppo"], "claims": ["C9"]}
+    grid = fabricated.grid(Path("results"), one=RUNS | study)
+    for seed in range(5):
+        made, rng = simulate(grid, seed=seed), np.random.default_rng(seed)
+        log = made["training"]
+        end = log["algorithm"].map({"grpo": slow, "ppo": late})
+        noise = 2 * np.sqrt(0.3 * 0.7 / 256)
+        log["reward_mean"] = 0.3 + (end - 0.3) * log["step"] / 100 + rng.normal(0, noise, len(log))
+        table = claims.evaluate(grid, made).set_index("claim")
+        assert table.loc["C9.2", "verdict"] == "fails"  # not less stable by .05
+        assert abs(table.loc["C9.2", "estimate"]) < 0.05
+
+
+def test_c5_is_not_won_by_a_run_that_is_leaving_its_format_when_it_ends():
+    study = CASES["C5"][0]
+    leaving = changed(
+        shares=lambda r, b, t, old: (
+            np.array((0.05 + 0.35 * t, 0.95 - 0.35 * t, 0, 0, 0)) if "8x" in r.model.mixture else old
+        )
+    )
+    table = table_of("C5", study, leaving).set_index("claim")
+    assert table.loc["C5.1", "estimate"] == 0
+
+
+def test_c10_is_silent_where_ppo_shifts_nothing():
+    still = changed(shares=lambda r, b, t, old: np.array((0.6, 0.3, 0.1, 0, 0)))
+    table = table_of("C10", CASES["C10"][0], still).set_index("claim")
+    assert table.loc["C10", "verdict"] == "not in this grid"
+    assert "ppo itself hardly shifts any" in table.loc["C10", "metric"]
 
 
 def test_thresholds_are_those_of_the_paper_notes_and_hashed():

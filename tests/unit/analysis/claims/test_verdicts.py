@@ -66,6 +66,31 @@ def test_claims_of_several_parts():
     assert [verdicts.combined(parts(*s), RULES) for s in both] == expected
 
 
+def test_a_claim_can_fail_by_one_part_where_another_is_missing_and_never_hold():
+    wrong = verdicts.judge(Part("x", np.zeros(12), above=0.5, winner=True), RULES)
+    right = verdicts.judge(Part("x", np.ones(12), above=0.5, winner=True), RULES)
+    missing = verdicts.judge(Part("y", missing="why"), RULES)
+    assert verdicts.combined([wrong, missing], RULES) == "fails"
+    assert verdicts.p_values([wrong, missing]) == (1.0, pytest.approx(2 * 0.5**12))
+    assert verdicts.correct(["fails"], [verdicts.p_values([wrong, missing])], 0.95)[0] == ["fails"]
+    assert verdicts.p_values([right, missing])[0] == 1.0
+    assert np.isnan(verdicts.p_values([missing, missing])).all()
+
+
+def test_primary_rows_that_are_not_tested_yet_count_in_the_correction():
+    """p = .004: .008 of the two that are tested, .016 of four."""
+    tails = [(0.002, 0.998), (0.2, 0.8), (np.nan, np.nan)]
+    said = ["holds", "inconclusive", "not in this grid"]
+    after, adjusted = verdicts.correct(said, tails, 0.95)
+    assert after[0] == "holds"
+    assert adjusted[0] == pytest.approx(2 * 0.004)
+    assert np.isnan(adjusted[2])
+    after, adjusted = verdicts.correct(said, tails, 0.95, family=4)
+    assert after[0] == "holds"
+    assert adjusted[0] == pytest.approx(4 * 0.004)
+    assert verdicts.correct(said, tails, 0.95, family=13)[0][0] == "inconclusive"
+
+
 def test_the_permutation_test_of_winner_and_scale_by_enumeration():
     """Three and three, all apart: 2 of the 20 ways to deal them are as extreme; four with one exchanged: 34 of 70."""
     a, b = ["tinygsm"] * 3, ["omi2"] * 3
