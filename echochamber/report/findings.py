@@ -30,6 +30,8 @@ KEPT = (
 seeds (dynamics) is not among them."""
 UNKEPT_FIGURES = ("dynamics",)
 PROVENANCE = "provenance.json"
+DIGITS = 9
+"""To which two numbers are the same: sums in another order differ in the last ones."""
 
 
 def restricted(grid: Grid, seeds: Mapping[str, tuple[int, ...]]) -> Grid:
@@ -95,7 +97,7 @@ def read(grid: Grid, folder: Path, seeds: Mapping[str, tuple[int, ...]]) -> dict
     for rows in together.values():
         if "base_step" in rows:  # earlier versions kept the number of a last step that had no name
             rows["base_step"] = rows["id"].map(named).astype("Int64")
-    once = {name: rows.drop_duplicates(ignore_index=True) for name, rows in together.items()}
+    once = {name: rows[~rows.round(DIGITS).duplicated()].reset_index(drop=True) for name, rows in together.items()}
     answers = once["per_question"]
     twice = answers[answers.duplicated(["id", "question_set", "step", "question_id"])]
     if len(twice):

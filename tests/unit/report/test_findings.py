@@ -103,6 +103,8 @@ def test_two_parts_with_other_answers_of_one_run_are_refused(grid, tmp_path):
     keep(grid, tmp_path, "two", (0,))
     path = tmp_path / "two/seed0/per_question.parquet"
     rows = pd.read_parquet(path)
+    rows.assign(majority=rows["majority"] * (1 + 1e-15)).to_parquet(path)
+    assert len(findings.read(grid, tmp_path, {"one": (0,), "two": (0,)})["per_question"]) == 2 * len(rows)
     rows.assign(greedy=1 - rows["greedy"]).to_parquet(path)
     with pytest.raises(
         ValueError, match=r"found different answers of \S*seed0/grpo\S* in two parts, allowed: the same"
