@@ -53,7 +53,7 @@ def with_seeds(rows: list[dict] | pd.DataFrame, columns: Sequence[str], of: list
     """
     table = pd.DataFrame(rows, columns=list(columns))
     pooled = []
-    group = ["mixture", "scale", "algorithm", "prompts", "base_step", "step", "question_set", *of]
+    group = ["mixture", "scale", "algorithm", "prompts", "start", "step", "question_set", *of]
     for key, part in table.groupby(group, dropna=False, sort=False):
         values = by_replicate(part, "estimate")
         if len(values) > 1:

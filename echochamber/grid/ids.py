@@ -63,6 +63,12 @@ class Model:
         return self.id if random_numbers == "independent" else f"seed{self.seed}{self._chain}"
 
 
+def start_of(run_id: str) -> str:
+    """The stages and the step in a run's id: `+mid+sft`, `+step200`; empty: it starts at the end of pretraining."""
+    base = run_id.rsplit("/", 3)[0].rsplit("/", 1)[-1]
+    return "".join(f"+{part}" for part in base.split("+")[1:])
+
+
 @dataclass(frozen=True)
 class Run:
     """An RL run from a model."""
@@ -77,6 +83,11 @@ class Run:
     def id(self) -> str:
         step = f"+step{self.from_step}" if self.from_step else ""
         return f"{self.model.id}{step}/{self.algorithm}/{self.prompts}/seed{self.seed}"
+
+    @property
+    def start(self) -> str:
+        """Where it starts, alike for all seeds, whose last steps may differ; empty: at the end of pretraining."""
+        return start_of(self.id)
 
     def stream(self, random_numbers: RandomNumbers) -> str:
         """The name of what it draws: the order of prompts, completions, random rewards, the order of updates.

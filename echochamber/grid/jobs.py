@@ -249,6 +249,7 @@ class Jobs:
         settings = self.file.algorithms[job.algorithm]
         of_run: dict[str, Any] = {"kind": "run", "algorithm": job.algorithm, "algorithm_kind": settings.kind}
         of_run |= {"prompts": job.prompts, "run_seed": job.seed, "base_step": job.from_step}
+        of_run["start"] = job.start or None
         of_run["random_numbers"] = settings.random_numbers
         if isinstance(settings, PolicyGradient) and settings.same_each_step:
             of_run["samples_per_step"] = settings.prompts_per_batch * settings.samples_per_prompt

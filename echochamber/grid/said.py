@@ -26,7 +26,7 @@ def result(grid: Grid, rule: str, wildcards: Mapping[str, str]) -> str:
     id = job_id(rule, wildcards)
     if id is None:
         return ""
-    job = grid.runs.get(id) or grid.models[id]
+    job = grid.runs.get(id) or grid.trained_models[id]
     last = last_metrics(grid.paths.job(job) / "metrics.csv")
     if "loss" in last:
         return f"loss {last['loss']:.3f}"

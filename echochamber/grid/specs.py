@@ -145,6 +145,7 @@ class Row(Part):
     prompts: str | None = None
     run_seed: int | None = None
     base_step: int | None = None
+    start: str | None = None
     samples_per_step: int | None = None
     random_numbers: RandomNumbers | None = None
 

@@ -20,6 +20,7 @@ from echochamber.analysis.claims.thresholds import thresholds_sha256
 from echochamber.analysis.tables import tables
 from echochamber.grid import registration
 from echochamber.grid.expansion import Grid
+from echochamber.grid.ids import start_of
 from echochamber.jobs.files import write_aside, write_csv, write_json
 
 KEPT = (
@@ -93,10 +94,13 @@ def read(grid: Grid, folder: Path, seeds: Mapping[str, tuple[int, ...]]) -> dict
         name: pd.concat([pd.read_parquet(path / f"{name}.parquet") for path in parts], ignore_index=True)
         for name in KEPT
     }
-    named = together["runs"].drop_duplicates("id").set_index("id")["base_step"]
-    for rows in together.values():
-        if "base_step" in rows:  # earlier versions kept the number of a last step that had no name
-            rows["base_step"] = rows["id"].map(named).astype("Int64")
+    for name, rows in together.items():
+        if "base_step" in rows:  # of earlier versions, with the number of a last step, which seeds differ in
+            starts = [
+                start_of(id) or None if of_run else None
+                for id, of_run in zip(rows["id"], rows["algorithm"].notna(), strict=True)
+            ]
+            together[name] = rows.rename(columns={"base_step": "start"}).assign(start=starts)
     once = {name: rows[~rows.round(DIGITS).duplicated()].reset_index(drop=True) for name, rows in together.items()}
     answers = once["per_question"]
     twice = answers[answers.duplicated(["id", "question_set", "step", "question_id"])]

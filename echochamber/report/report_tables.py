@@ -15,7 +15,7 @@ from echochamber.grid.expansion import Grid
 from echochamber.report.numbers import NOTHING, SPACE, effect, interval, number, percent
 from echochamber.rl.audit import WINDOW
 
-SETTING = ["mixture", "scale", "algorithm", "prompts", "base_step"]
+SETTING = ["mixture", "scale", "algorithm", "prompts", "start"]
 """What runs have in common that differ in seeds only."""
 
 

@@ -117,13 +117,13 @@ MEASURED = (
 )
 ESTIMATE = names(MEASURED)
 """Of a measurement."""
-BASE_STEP = Column(
-    "base_step", "integer", "pretraining step that the grid file names as the start; empty: the last", "steps"
+START = Column(
+    "start", "text", "of the run, as its id has it: `+step200`, `+mid+sft` of stages; empty: the end of pretraining"
 )
 STEP = Column("step", "integer", "checkpoint: 0 is the base model of a run", "updates or rollout batches")
 QUESTION_SET = Column("question_set", "text", "name of the benchmark")
 SAMPLED = Column("completions_sampled", "number", "completions that RL had sampled before this checkpoint")
-OF_RUN = (ID, *SETTING, BASE_STEP, STEP, QUESTION_SET)
+OF_RUN = (ID, *SETTING, START, STEP, QUESTION_SET)
 """Of a run on a question set."""
 FORMAT = Column("format", "text", "label of the format; empty: all formats, or none is meant")
 K = Column("k", "integer", "samples that are drawn together; empty where the measure has none")

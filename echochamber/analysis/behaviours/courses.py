@@ -51,7 +51,7 @@ def courses(
     """
     drawn = rollouts(grid, run)
     row = grid.row(run)
-    axes = {"id": run.id} | {axis: getattr(row, axis) for axis in AXES} | {"base_step": row.base_step}
+    axes = {"id": run.id} | {axis: getattr(row, axis) for axis in AXES} | {"start": row.start}
     for kind in kinds:
         answers = base.sampled(at_base, kind, drawn.settings.rule or DEFAULT_RULE)
         if answers is None:

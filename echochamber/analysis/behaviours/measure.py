@@ -69,7 +69,7 @@ def _of_run(spec: LabelSpec, after: Labelled, ways: list[Kind]) -> dict[str, lis
     before = Labelled(Path(spec.base), Path(spec.base_labels), ways)
     base, final = base_step(spec, before.drawn), after.last
     axes = {"id": spec.row.id} | {axis: getattr(spec.row, axis) for axis in AXES}
-    where, named = {"question_set": spec.question_set}, {"base_step": spec.row.base_step}
+    where, named = {"question_set": spec.question_set}, {"start": spec.row.start}
     sides = [(0, before, base), *((step, after, step) for step in after.steps)]
     rows: dict[str, list[dict]] = {name: [] for name in tables.OF_RUNS}
     for kind in ways:

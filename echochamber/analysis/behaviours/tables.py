@@ -6,13 +6,13 @@ from echochamber.analysis.tables.decomposition import PARTS_OF_GAIN
 from echochamber.analysis.theory.predictions import COLUMNS as OF_LAWS
 from echochamber.analysis.theory.trajectories import FIELD
 from echochamber.stats.columns import (
-    BASE_STEP,
     ID,
     MEASURED,
     OF_RUN,
     QUESTION_SET,
     SAMPLED,
     SETTING,
+    START,
     STEP,
     Column,
     Table,
@@ -45,7 +45,7 @@ THEORY = Table(
     "behaviour_theory",
     "a foretold or measured share of a label on the held-out questions at the end of a run, or the error",
     (
-        *(ID, *SETTING, BASE_STEP, QUESTION_SET, BEHAVIOUR, MARK, *LAWS),
+        *(ID, *SETTING, START, QUESTION_SET, BEHAVIOUR, MARK, *LAWS),
         Column(
             "measure",
             "text",
@@ -62,7 +62,7 @@ PICKS = Table(
     "behaviour_picks",
     "the label that a rule expects to be the most frequent one after RL, and the one that is",
     (
-        *(ID, *SETTING, BASE_STEP, QUESTION_SET, BEHAVIOUR),
+        *(ID, *SETTING, START, QUESTION_SET, BEHAVIOUR),
         Column("predictor", "text", "`most frequent`, `most accurate`, `shortest` in the base model; `law` of its RL"),
         Column("pick", "text", "the label that it expects"),
         Column("winner", "text", "the most frequent label after RL"),
@@ -85,7 +85,7 @@ DYNAMICS = Table(
     "behaviour_dynamics",
     "the share of a label that a mean field foretells at a checkpoint",
     (
-        *(ID, *SETTING, BASE_STEP, QUESTION_SET, BEHAVIOUR, MARK),
+        *(ID, *SETTING, START, QUESTION_SET, BEHAVIOUR, MARK),
         *(*FIELD[:2], STEP, SAMPLED, LABEL, *MEASURED),
     ),
     notes=(

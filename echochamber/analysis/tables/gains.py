@@ -8,7 +8,7 @@ import pandas as pd
 from echochamber.analysis.replicates import by_replicate
 from echochamber.analysis.samples import Drawn
 from echochamber.formats import RULES
-from echochamber.stats.columns import BASE_STEP, ID, MEASURED, QUESTION_SET, SETTING, STEP, Column, K, Table
+from echochamber.stats.columns import ID, MEASURED, QUESTION_SET, SETTING, START, STEP, Column, K, Table
 from echochamber.stats.intervals import crossed_interval, paired_interval
 
 GAINS = Table(
@@ -17,7 +17,7 @@ GAINS = Table(
     (
         *(ID, *SETTING),
         Column("random_numbers", "text", "`independent` or `common`"),
-        *(BASE_STEP, STEP, QUESTION_SET),
+        *(START, STEP, QUESTION_SET),
         Column("scorer", "text", "the rule that judged"),
         Column("metric", "text", "`greedy_accuracy`, or `pass_at_k` of k = 1"),
         K,
@@ -33,7 +33,7 @@ OF_QUESTIONS = Table(
 )
 """The gains of single runs, with what an interval over seeds and questions starts from."""
 SAME = (
-    *("mixture", "scale", "algorithm", "prompts", "random_numbers", "base_step", "step", "question_set"),
+    *("mixture", "scale", "algorithm", "prompts", "random_numbers", "start", "step", "question_set"),
     *("scorer", "metric", "k"),
 )
 """What the gains of one setting share."""

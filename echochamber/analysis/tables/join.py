@@ -18,7 +18,7 @@ from echochamber.analysis.tables.table_files import Writer, no_rows
 from echochamber.analysis.theory import neutral, theory_tables
 from echochamber.analysis.theory.selection import SUMMARY
 from echochamber.grid.expansion import Grid
-from echochamber.stats.columns import BASE_STEP, ID, SETTING, Column, Table
+from echochamber.stats.columns import ID, SETTING, START, Column, Table
 
 RUNS = Table(
     "runs",
@@ -30,7 +30,7 @@ RUNS = Table(
         *SETTING[:4],
         Column("algorithm_kind", "text", "`kind` of the algorithm in the grid file"),
         *SETTING[4:],
-        BASE_STEP,
+        START,
         Column("samples_per_step", "number", "completions of a rollout batch; empty where that is no fixed number"),
         Column("random_numbers", "text", "`independent` or `common`; empty for an imported model"),
     ),

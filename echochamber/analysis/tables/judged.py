@@ -56,7 +56,7 @@ def of_runs(grid: Grid) -> Iterator[tuple[dict, Path, int, Path, str]]:
             base = grid.paths.samples(job.model.id, benchmark)
             start = job.from_step or last_step(base)
             axes = {"id": id} | {axis: index.loc[id, axis] for axis in AXES}
-            axes |= {"base_step": job.from_step, "question_set": benchmark}
+            axes |= {"start": job.start or None, "question_set": benchmark}
             yield axes, base, start, grid.paths.samples(id, benchmark), benchmark
 
 

@@ -107,7 +107,7 @@ def _of_run(spec: MeasureSpec, after: Drawn) -> dict[str, list[dict] | pd.DataFr
     before = read(Path(spec.base), spec)
     base, final = base_step(spec, before), steps_of(after)[-1]
     axes, where = _axes(spec), {"question_set": spec.question_set}
-    start = {"base_step": spec.row.base_step}  # a number for all seeds, whose last step may differ
+    start = {"start": spec.row.start}
     sides = {0: (before, base, Path(spec.base))}
     sides |= {step: (after, step, Path(spec.samples)) for step in steps_of(after)}
     rows: dict[str, list[dict] | pd.DataFrame] = {name: [] for name in OF_RUNS}

@@ -108,8 +108,6 @@ def table(grid: Grid, gains: pd.DataFrame, rules: dict) -> pd.DataFrame:
 def _between(gains: pd.DataFrame) -> float:
     """Standard deviation of the gain between replicates of a setting, pooled over settings; NaN without any two."""
     single = gains[gains["id"].notna()]
-    groups = single.groupby(["mixture", "scale", "algorithm", "prompts", "base_step"], dropna=False, sort=False)[
-        "estimate"
-    ]
+    groups = single.groupby(["mixture", "scale", "algorithm", "prompts", "start"], dropna=False, sort=False)["estimate"]
     squares, free = groups.apply(lambda g: ((g - g.mean()) ** 2).sum()).sum(), (groups.count() - 1).sum()
     return float(np.sqrt(squares / free)) if free else float("nan")

@@ -21,9 +21,9 @@ from echochamber.analysis.rl_prompts import Rollouts, Start, rollouts, start
 from echochamber.analysis.theory import neutral, predictions, selection, trajectories
 from echochamber.formats import DEFAULT_RULE
 from echochamber.grid.expansion import Grid
-from echochamber.stats.columns import BASE_STEP, ID, MEASURED, SETTING, Table, names
+from echochamber.stats.columns import ID, MEASURED, SETTING, START, Table, names
 
-OF_RUN = (ID, *SETTING, BASE_STEP)
+OF_RUN = (ID, *SETTING, START)
 THEORY = Table(
     "theory",
     "a predicted or measured share of a format at the end of a run, or its error",

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from echochamber.grid import parsing
+from echochamber.grid import parsing, said
+from echochamber.grid.ids import start_of
 from echochamber.planning.plan import plan
 
 ROOT = Path(__file__).parents[3]
@@ -27,7 +28,8 @@ def test_ids_specs_and_streams():
     made = grid({"mid": MID, "sft": SFT}, ["mid", "sft"])
     assert list(made.trained_models) == [f"tg+omi2/femto/seed0{end}" for end in ("", "+mid", "+mid+sft")]
     assert list(made.models) == ["tg+omi2/femto/seed0+mid+sft"]
-    assert "tg+omi2/femto/seed0+mid+sft/ppo/synth-gsm/seed0" in made.runs
+    assert made.runs["tg+omi2/femto/seed0+mid+sft/ppo/synth-gsm/seed0"].start == "+mid+sft"
+    assert said.result(made, "pretrain", {"mixture": "tg+omi2", "scale": "femto", "seed": "0+mid"}) == ""  # no log yet
     first, second, third = map(made.pretrain_spec, made.trained_models.values())
     assert (first.base, first.loss) == (None, "all")
     assert second.base.checkpoints == "results/tiny/models/tg+omi2/femto/seed0/checkpoints"
@@ -35,6 +37,19 @@ def test_ids_specs_and_streams():
     assert (third.loss, third.stream) == ("solution", "tg+omi2/femto/seed0+mid+sft/7")
     assert (third.settings.learning_rate, third.settings.warmup_steps, third.settings.checkpoints) == (1e-3, 0, ())
     assert third.settings.batch_rows == first.settings.batch_rows
+
+
+@pytest.mark.parametrize(
+    ("id", "start"),
+    [
+        ("tg+omi2/nano/seed0/grpo/asked/seed0", ""),
+        ("tg+omi2/nano/seed12+step200/grpo/asked/seed3", "+step200"),
+        ("tg+omi2/nano/seed0+mid+sft+step5/grpo/asked/seed0", "+mid+sft+step5"),
+        ("imported/own/grpo/asked/seed0", ""),
+    ],
+)
+def test_where_a_run_starts_is_in_its_id(id, start):
+    assert start_of(id) == start
 
 
 def test_a_grid_that_names_no_stage_has_the_specs_that_it_had():

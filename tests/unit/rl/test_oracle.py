@@ -157,7 +157,7 @@ def test_loss_and_gradient_equal_those_of_trl(trl, tmp_path, theirs, ours, tempe
         differing += float((theirs != 0).sum())
         assert torch.allclose(batch.advantages[:, 0], theirs, atol=1e-5)
 
-        trainer._reference_logprobs(drawn, batch, plan, [])
+        trainer._reference_logprobs(drawn, batch, [micro for update in plan for micro in update.micros])
         longest = batch.mask.shape[1]
         reference = torch.where(batch.mask, given["ref_per_token_logps"][order][:, :longest], 0.0)
         assert torch.allclose(batch.reference, reference, atol=1e-5)

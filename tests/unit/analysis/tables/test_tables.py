@@ -118,7 +118,7 @@ def test_a_run_from_an_earlier_step_starts_there(tmp_path):
     at = {"question_set": "synth-gsm", "scorer": "executed", "metric": "greedy_accuracy"}
     run = "tg+omi1+omi2/nano/seed0+step200/grpo/synth-gsm/seed0"
     assert one(built["scores"], id=run, step=0, **at).estimate == 0
-    assert (built["gains"]["base_step"] == 200).all()
+    assert (built["gains"]["start"] == "+step200").all()
     late.to_parquet(path)
     with pytest.raises(ValueError, match=r"found steps \[500\].*200"):
         tables.build(grid)
@@ -130,7 +130,7 @@ def test_runs_of_models_whose_last_steps_differ_are_pooled(grid, built):
     for name in ("gains", "decomposition", "coverage", "errors", "process"):
         pooled = built[name][built[name]["id"].isna()]
         assert pooled["n_seeds"].max() == 3
-        assert built[name]["base_step"].isna().all()  # none is named, so all start at the last
+        assert built[name]["start"].isna().all()
     at = {"algorithm": "grpo", "question_set": "synth-gsm", "scorer": "executed", "metric": "pass_at_k"}
     gains = built["gains"][np.logical_and.reduce([built["gains"][k] == v for k, v in at.items()])]
     assert one(gains, id=None).estimate == pytest.approx(gains.loc[gains["id"].notna(), "estimate"].mean())
