@@ -143,7 +143,10 @@ def _interval(point: pd.Series) -> Interval:
 
 
 def _ruling(claims: pd.DataFrame, row: dict) -> Ruling:
-    """A claim of several parts has no number of its own: its first part's stands for it, and is named."""
+    """A claim of several parts has no number of its own: that of a part which decides stands for it, and is named.
+
+    That is the first with the claim's own verdict, or the first of all where only the correction made it inconclusive.
+    """
     shown = row
     if pd.isna(row["estimate"]):
         axes = ["study", "mixture", "scale", "algorithm", "prompts", "benchmark"]
@@ -151,7 +154,8 @@ def _ruling(claims: pd.DataFrame, row: dict) -> Ruling:
         for axis in axes:
             parts = parts[parts[axis].isna() if pd.isna(row[axis]) else parts[axis] == row[axis]]
         parts = parts[parts["estimate"].notna()]
-        shown = parts.iloc[0].to_dict() if len(parts) else row
+        decides = parts[parts["verdict"] == row["verdict"]]
+        shown = (decides if len(decides) else parts).iloc[0].to_dict() if len(parts) else row
     number = "" if pd.isna(shown["estimate"]) else interval(shown["estimate"], shown["low"], shown["high"])
     return Ruling(
         claim=row["claim"],

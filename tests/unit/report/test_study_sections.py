@@ -68,12 +68,28 @@ def test_an_answer_is_that_of_the_tables(grid, built, judged):
     assert line.gains[0][0] == pytest.approx(gains["estimate"].mean())
     assert line.gains[0][1] < line.gains[0][0] < line.gains[0][2]
     (ruling,) = [ruling for ruling in found.rulings if ruling.claim == "C3"]
-    part = judged[judged["claim"] == "C3.1"].iloc[0]
+    parts = judged[judged["claim"].str.startswith("C3.")]
+    part = pd.concat([parts[parts["verdict"] == ruling.verdict], parts]).iloc[0]
     assert ruling.number == interval(part["estimate"], part["low"], part["high"])
     assert ruling.verdict == judged.loc[judged["claim"] == "C3", "verdict"].item()
     sentence = found.sentence()
     assert "\n" not in sentence
     assert all(words in sentence for words in ("grpo: tinygsm", line.share, line.gain, f"C3 {ruling.verdict}"))
+
+
+def test_the_part_that_decides_stands_for_a_claim(grid, built, judged):
+    """A failing claim shows the part that fails, not the first one, which may hold."""
+    said = judged.copy()
+    said.loc[said["claim"] == "C3", "verdict"] = "fails"
+    said.loc[said["claim"] == "C3.1", "verdict"] = "holds"
+    said.loc[said["claim"] == "C3.2", ["verdict", "estimate", "low", "high"]] = ["fails", 0.4, 0.3, 0.5]
+    (ruling,) = [ruling for ruling in answer(grid, built, said, "kl").rulings if ruling.claim == "C3"]
+    assert ruling.number == interval(0.4, 0.3, 0.5)
+    assert ruling.metric == said.loc[said["claim"] == "C3.2", "metric"].item()
+    said.loc[said["claim"].str.startswith("C3."), "verdict"] = "holds"
+    said.loc[said["claim"] == "C3", "verdict"] = "inconclusive"  # by the correction
+    (ruling,) = [ruling for ruling in answer(grid, built, said, "kl").rulings if ruling.claim == "C3"]
+    assert ruling.metric == said.loc[said["claim"] == "C3.1", "metric"].item()
 
 
 def test_few_replicates_are_told_one_by_one(grid, built, judged):
