@@ -74,7 +74,7 @@ def render(
         "summary": summary(outcomes),
     }
     context["machine"] = kept.machine if kept else facts.machine(grid)
-    context |= _world(grid, tables) | _tables(grid, tables) | _claims(grid, claims)
+    context |= _world(grid, tables) | _tables(grid, tables) | _claims(whole or grid, claims)
     templates = web.environment()
     main = templates.get_template("report.html.j2").render(context | {"data": _data(grid, filled, report)})
     pages = {

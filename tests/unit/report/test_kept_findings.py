@@ -45,6 +45,7 @@ def test_verdicts_figures_and_page_in_the_repository_are_made_of_the_kept_tables
     findings_page.write(Path(name), grid, kept, tmp_path, judged)
     assert headings(kept) == headings(tmp_path)
     assert len(headings(kept)) > 20
+    assert "Grid file and thresholds are as registered." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def headings(folder: Path) -> list[str]:
