@@ -17,11 +17,12 @@ from echochamber.analysis.replicates import with_seeds
 from echochamber.analysis.tables import table_files
 from echochamber.analysis.tables.gains import GAINS, with_settings
 from echochamber.analysis.tables.join import POOLED, TABLES
-from echochamber.formats import DEFAULT_RULE, RULES
+from echochamber.formats import DEFAULT_RULE
 from echochamber.grid.expansion import Grid
 from echochamber.grid.ids import Paths
 from echochamber.jobs.files import write_text
 from echochamber.report import findings, page
+from echochamber.report.report_facts import distinct
 
 
 def write(path: Path, grid: Grid, folder: Path, out: Path, claims: pd.DataFrame) -> Path:
@@ -54,7 +55,7 @@ def _differences(gains: pd.DataFrame, answers: pd.DataFrame) -> Iterable[np.ndar
     by = dict(iter(answers.sort_values("question_id").groupby(["id", "question_set", "step"])))
     for row in gains.itertuples():
         before, after = (by[row.id, row.question_set, step] for step in (0, row.step))
-        if row.metric == "pass_at_k" and row.scorer in RULES:
+        if row.metric == "pass_at_k":
             right = f"right_by_{row.scorer}"
             yield (after[right] / after["samples"]).to_numpy() - (before[right] / before["samples"]).to_numpy()
         else:
@@ -74,17 +75,13 @@ def machine(folder: Path, there: Mapping[str, tuple[int, ...]]) -> dict[str, obj
             versions.setdefault(name, []).append(version)
     stages = {"pretraining": "pretraining", "RL": "posttraining"}
     return {
-        "versions": {name: _distinct(values) for name, values in versions.items()},
+        "versions": {name: distinct(values) for name, values in versions.items()},
         "older": 0,
-        "commit": _distinct(commit for record in records for commit in record["git_commits"]),
-        "device": _distinct(record["processor"] for record in records),
+        "commit": distinct(commit for record in records for commit in record["git_commits"]),
+        "device": distinct(record["processor"] for record in records),
         "seconds": {name: sum(record["seconds"][stage] for record in records) for name, stage in stages.items()},
         "jobs": {name: sum(record["jobs"][stage] for record in records) for name, stage in stages.items()},
     }
-
-
-def _distinct(values: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(values))
 
 
 def missing(grid: Grid, there: Mapping[str, tuple[int, ...]]) -> str:

@@ -204,15 +204,16 @@ def machine(grid: Grid) -> dict[str, object]:
         for name, version in record.get("versions", {}).items():
             versions.setdefault(name, []).append(version)
     return {
-        "versions": {name: _distinct(values) for name, values in versions.items()},
+        "versions": {name: distinct(values) for name, values in versions.items()},
         "older": len(closure.made_by_older_code(grid.paths.root)),
-        "commit": _distinct(record.get("git_commit") for record in every),
-        "device": _distinct(record.get("device") for record in every),
+        "commit": distinct(record.get("git_commit") for record in every),
+        "device": distinct(record.get("device") for record in every),
         "seconds": {stage: sum(r.get("seconds", 0) for r in records) for stage, records in records_by_stage.items()},
         "jobs": {stage: len(records) for stage, records in records_by_stage.items()},
     }
 
 
-def _distinct(values: Iterable[str | None]) -> str:
+def distinct(values: Iterable[str | None]) -> str:
+    """The values, each once, the most frequent first."""
     counts = Counter(value for value in values if value)
     return ", ".join(value for value, _ in counts.most_common())

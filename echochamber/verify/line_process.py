@@ -19,7 +19,6 @@ STARTS = 3
 """Tries to start a process: one may be killed at its start, when memory is short."""
 SLICE = 0.25
 """Seconds between two looks at whether the caller was asked to stop."""
-
 END_SECONDS = 2.0
 """Between the moment that a process closes its pipe and its end."""
 

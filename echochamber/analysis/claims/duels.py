@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from echochamber.analysis.claims.claim import Where, end, most_frequent, settled, start
 from echochamber.analysis.forecast import Counted, Duel, features
 from echochamber.analysis.studies import Condition, StudyView
@@ -38,6 +40,17 @@ def factorials(view: StudyView) -> list[tuple[Where, list[Duel]]]:
         for where, duels in groups
         if len({duel.cell for duel in duels}) >= 4 and len({duel.winner for duel in duels}) > 1
     ]
+
+
+def fewest_seeds(view: StudyView) -> int:
+    """Pretraining seeds of the mixture with fewest: models of one seed start alike in all mixtures."""
+    return int(view.runs.groupby("mixture")["model_seed"].nunique().min())
+
+
+def by_cell(fights: list[Duel], values: np.ndarray) -> np.ndarray:
+    """The mean over the models of each cell, (cells,)."""
+    cells = np.array([fight.cell for fight in fights])
+    return np.array([values[cells == cell].mean() for cell in dict.fromkeys(cells)])
 
 
 def contests(view: StudyView) -> list[tuple[Where, list[Counted]]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from echochamber.analysis.claims.claim import Claim, Finding
-from echochamber.analysis.claims.duels import factorials
+from echochamber.analysis.claims.duels import by_cell, factorials, fewest_seeds
 from echochamber.analysis.claims.verdicts import Part
-from echochamber.analysis.forecast import Duel, leave_one_cell_out
+from echochamber.analysis.forecast import leave_one_cell_out
 from echochamber.analysis.studies import StudyView
 
 
@@ -33,17 +33,6 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
         )
         rows.append(Finding(where, parts))
     return rows
-
-
-def fewest_seeds(view: StudyView) -> int:
-    """Pretraining seeds of the mixture with fewest: models of one seed start alike in all mixtures."""
-    return int(view.runs.groupby("mixture")["model_seed"].nunique().min())
-
-
-def by_cell(fights: list[Duel], values: np.ndarray) -> np.ndarray:
-    """The mean over the models of each cell, (cells,)."""
-    cells = np.array([fight.cell for fight in fights])
-    return np.array([values[cells == cell].mean() for cell in dict.fromkeys(cells)])
 
 
 CLAIM = Claim(

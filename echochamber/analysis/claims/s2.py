@@ -6,8 +6,7 @@ import numpy as np
 import scipy
 
 from echochamber.analysis.claims.claim import Claim, Finding
-from echochamber.analysis.claims.duels import factorials
-from echochamber.analysis.claims.s1 import fewest_seeds
+from echochamber.analysis.claims.duels import factorials, fewest_seeds
 from echochamber.analysis.claims.verdicts import Exact, Part
 from echochamber.analysis.studies import StudyView
 from echochamber.stats import logistic

@@ -277,7 +277,7 @@ def test_errors_of_the_odds_by_hand_and_in_studies_whose_mixtures_matter():
         won = rng.random(54) < 1 / (1 + np.exp(-odds))
         low, high = s2.jackknife(np.column_stack([np.ones(54), share, ahead]), won, cells, 1).interval()[1:]
         outside += not low < 0 < high
-    assert outside <= 11  # 5 are due; more than 11 has p = .004. By the likelihood of 54 models it is 18
+    assert outside <= 11  # 5 are due; more than 11 has p = .004. By the profile likelihood of 54 models it is 24
 
 
 def test_each_replicates_peak_is_where_the_others_are_highest_on_other_questions():
