@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from echochamber.analysis.claims.c11 import gain
 from echochamber.analysis.claims.claim import Claim, Finding, Where, ends
+from echochamber.analysis.claims.right_steps import best, gain, known
 from echochamber.analysis.claims.verdicts import Part
 from echochamber.analysis.studies import StudyView
 from echochamber.settings import PolicyGradient
@@ -23,12 +21,12 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
             continue
         for benchmark in view.study.benchmarks:
             before, after = ends(view, c, benchmark)
-            steps = bool(np.isfinite(before.pass_by_steps).all() and np.isfinite(after.pass_by_steps).all())
-            best = after.pass_by_steps - before.pass_by_steps if steps else after.pass_at_k - before.pass_at_k
+            steps = known(before, after)
+            more = best(after, steps) - best(before, steps)
             by = " by right steps" if steps else ""
             parts = (
-                Part(f"pass@1{by}, end minus start", gain(before, after), above=limits["gain"]),
-                Part(f"pass@{view.k(benchmark)}{by}, end minus start", best, below=limits["pass_change"]),
+                Part(f"pass@1{by}, end minus start", gain(before, after, steps), above=limits["gain"]),
+                Part(f"pass@{view.k(benchmark)}{by}, end minus start", more, below=limits["pass_change"]),
             )
             rows.append(Finding(Where.of(c, benchmark), parts))
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from echochamber.analysis.claims.claim import Claim, Finding, Where, ends
+from echochamber.analysis.claims.right_steps import known
 from echochamber.analysis.claims.verdicts import Part
 from echochamber.analysis.measured import Measured
 from echochamber.analysis.studies import StudyView
@@ -39,16 +40,11 @@ def beyond(before: Measured, after: Measured, samples: int) -> np.ndarray:
     expectations over the draws, by counts (`pass_at_k`). RL and base model are sampled independently.
     """
     half = samples // 2
-    first, second = (_right(model, samples) for model in (before, after))
+    steps = known(before, after)
+    first, second = (np.rint(samples * (m.right_steps if steps else m.accuracy)) for m in (before, after))
     unsolved = 1 - pass_at_k(samples, first, half)
     never = (first == 0).astype(float)
     return unsolved * pass_at_k(samples, second, half) - (unsolved - never)
-
-
-def _right(model: Measured, samples: int) -> np.ndarray:
-    """Right completions of each question, by right steps where they are known: (replicates, questions)."""
-    share = model.right_steps if np.isfinite(model.right_steps).all() else model.accuracy
-    return np.rint(share * samples)
 
 
 CLAIM = Claim(

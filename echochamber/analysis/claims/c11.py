@@ -6,6 +6,7 @@ import numpy as np
 
 from echochamber.analysis.claims.claim import Claim, Finding, Where, between_models, ends
 from echochamber.analysis.claims.passes import format_of
+from echochamber.analysis.claims.right_steps import best, gain, known
 from echochamber.analysis.claims.verdicts import Part
 from echochamber.analysis.measured import Measured
 from echochamber.analysis.studies import Condition, StudyView
@@ -32,10 +33,11 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
 def _row(view: StudyView, group: list[Condition], benchmark: str, rules: dict) -> Finding:
     where = Where.of(group[0], benchmark, mixture=None)
     both = {c.mixture: ends(view, c, benchmark) for c in group}
-    if floored(list(both.values()), rules):
+    steps = known(*(side for pair in both.values() for side in pair))
+    if floored(list(both.values()), steps, rules):
         return Finding.untestable(where, f"gain on {benchmark}", "not testable here, at the floor before and after RL")
-    gains = {name: gain(before, after) for name, (before, after) in both.items()}
-    by = "right steps" if np.isfinite(next(iter(both.values()))[0].right_steps).all() else "greedy decoding"
+    gains = {name: gain(before, after, steps) for name, (before, after) in both.items()}
+    by = "right steps" if steps else "greedy decoding"
     mean_gain = np.mean(list(gains.values()), axis=0)
     rises = Part(f"gain in pass@1 by {by} on {benchmark}", mean_gain, above=rules["C11"]["gain"])
     similar = [values for name, values in gains.items() if holds_similar(view, name, benchmark)]
@@ -50,17 +52,9 @@ def _row(view: StudyView, group: list[Condition], benchmark: str, rules: dict) -
     return Finding(where, (rises, contrast))
 
 
-def gain(before: Measured, after: Measured) -> np.ndarray:
-    """In pass@1: by right steps over the samples where they are known, else greedy. (replicates, questions)."""
-    if np.isfinite(before.right_steps).all() and np.isfinite(after.right_steps).all():
-        return after.right_steps - before.right_steps
-    return after.greedy - before.greedy
-
-
-def floored(both: list[tuple[Measured, Measured]], rules: dict) -> bool:
-    """Whether pass@k, by right steps where they are known, is at the floor before and after RL."""
-    values = [m.pass_by_steps if np.isfinite(m.pass_by_steps).all() else m.pass_at_k for pair in both for m in pair]
-    return all(value.mean() < rules["floor"] for value in values)
+def floored(both: list[tuple[Measured, Measured]], steps: bool, rules: dict) -> bool:
+    """Whether pass@k is at the floor before and after RL."""
+    return all(best(side, steps).mean() < rules["floor"] for pair in both for side in pair)
 
 
 def holds_similar(view: StudyView, mixture: str, benchmark: str) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from echochamber.analysis.claims.c11 import floored, gain
+from echochamber.analysis.claims.c11 import floored
 from echochamber.analysis.claims.claim import Claim, Finding, Where, ends
+from echochamber.analysis.claims.right_steps import best, gain, known
 from echochamber.analysis.claims.verdicts import Part
 from echochamber.analysis.studies import StudyView
 
@@ -23,17 +22,17 @@ def measure(view: StudyView, rules: dict) -> list[Finding]:
         for c in view.conditions:
             before, after = ends(view, c, benchmark)
             where = Where.of(c, benchmark)
-            if floored([(before, after)], rules):
+            steps = known(before, after)
+            if floored([(before, after)], steps, rules):
                 reason = "not testable here, at the floor before and after RL"
                 rows.append(Finding.untestable(where, f"change on {benchmark}", reason))
                 continue
-            steps = bool(np.isfinite(before.pass_by_steps).all() and np.isfinite(after.pass_by_steps).all())
-            best = after.pass_by_steps - before.pass_by_steps if steps else after.pass_at_k - before.pass_at_k
             by = " by right steps" if steps else ""
+            more = best(after, steps) - best(before, steps)
             parts = (
-                Part(f"pass@1{by}, end minus start", gain(before, after), -most, most),
+                Part(f"pass@1{by}, end minus start", gain(before, after, steps), -most, most),
                 Part(f"majority@{k}, end minus start", after.majority - before.majority, -most, most),
-                Part(f"pass@{k}{by}, end minus start", best, above=rules["C12"]["pass_change"]),
+                Part(f"pass@{k}{by}, end minus start", more, above=rules["C12"]["pass_change"]),
             )
             rows.append(Finding(where, parts))
     return rows

@@ -10,7 +10,7 @@ inconclusive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -93,8 +93,11 @@ UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
 
 def judge(part: Part, rules: dict) -> Judged:
-    """Interval, one-sided p-values and verdict of one part. rules: thresholds.yaml."""
+    """Interval, p-values and verdict of one part, none if a replicate has no number. rules: thresholds.yaml."""
     values, level = part.finite, rules["level"]
+    if len(values) < (every := len(part.values)):  # those that are left would be chosen by how their runs went
+        reason = f"{every - len(values)} of {every} replicates have no number"
+        part = replace(part, what=f"{part.what}: {reason}", missing=reason)
     if part.missing or part.replicates == 0:
         return Judged(part, UNKNOWN, UNKNOWN, np.nan, np.nan, NOT_HERE)
     given = UNKNOWN

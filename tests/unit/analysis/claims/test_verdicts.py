@@ -30,6 +30,16 @@ def test_a_part_by_hand():
     assert verdicts.judge(Part("x", missing="why"), RULES).verdict == "not in this grid"
 
 
+@pytest.mark.parametrize("winner", [False, True])
+def test_a_replicate_without_a_number_leaves_no_verdict_on_the_others(winner):
+    judged = verdicts.judge(Part("x", np.array([1.0, 1, 1, np.nan, 1, 1, 1]), above=0.5, winner=winner), RULES)
+    assert judged.verdict == "not in this grid"
+    assert judged.part.what == "x: 1 of 7 replicates have no number"
+    by_question = np.ones((4, 3))
+    by_question[2, 1] = np.nan
+    assert verdicts.judge(Part("x", by_question, above=0.5), RULES).verdict == "not in this grid"
+
+
 @pytest.mark.parametrize("n", [3, 6, 10])
 def test_a_truth_on_the_threshold_gives_a_verdict_in_five_percent_of_grids(n):
     rng = np.random.default_rng(n)
