@@ -4,7 +4,7 @@
 
 On the edge (a number that is the threshold itself, a winner that is a coin) a claim may hold or fail by chance: 5 % of
 95 % intervals are due, and less for claims of several parts. Where a claim is true, `holds` is its power at the size
-of study that `tests/support/claim_worlds.py` gives it. One core, about a second a grid, several for S1 and S2.
+of study that `tests/support/claim_worlds.py` gives it. One core, a fifth of a second a grid, two for S1 and S2.
 """
 
 from __future__ import annotations

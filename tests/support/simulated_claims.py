@@ -78,7 +78,7 @@ def simulate(
     """
     rng = np.random.default_rng(seed)
     index = pd.DataFrame(grid.index())
-    answers, score_rows, logs, looks, theory = [], [], [], [], []
+    of, answers, score_rows, logs, looks, theory = [], [], [], [], [], []
     harder = {name: rng.normal(0, hardness, QUESTIONS) for name in grid.file.benchmarks}
     of_model: dict[str, np.ndarray] = {}
     for (id, benchmark), job in grid.evaluations.items():
@@ -93,8 +93,8 @@ def simulate(
             now = world(job, benchmark, step / steps[-1])
             draw = base if step == 0 else rng
             now["best"] = now["best"] + own.normal(0, now["jitter"])
-            rows = _answers(now, grid.file.benchmarks[benchmark].samples, offsets, harder[benchmark], draw)
-            answers.append(rows.assign(**axes, question_set=benchmark, step=step))
+            answers.append(_answers(now, grid.file.benchmarks[benchmark].samples, offsets, harder[benchmark], draw))
+            of.append(axes | {"question_set": benchmark, "step": step})
             score_rows.append(axes | {"step": step, "question_set": benchmark, "scorer": "executed"})
             looks += [axes | {"step": step} | look for look in _looks(now, noise, own)]
         if benchmark == "synth-gsm":
@@ -113,7 +113,7 @@ def simulate(
     return {
         "runs": index,
         "scores": scores,
-        "per_question": pd.concat(answers, ignore_index=True)[list(PER_QUESTION)],
+        "per_question": _per_question(of, answers),
         "training": pd.concat(logs, ignore_index=True),
         "styles": pd.DataFrame(looks),
         "theory": pd.DataFrame(theory),
@@ -133,29 +133,36 @@ def _looks(now: dict, noise: float, rng: np.random.Generator) -> list[dict]:
     return rows
 
 
-def _answers(now: dict, n: int, offsets: np.ndarray, harder: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-    """What one model answers: the columns of `per_question` from question_id on."""
+def _answers(now: dict, n: int, offsets: np.ndarray, harder: np.ndarray, rng: np.random.Generator) -> dict:
+    """What one model answers: the numbers of `per_question`, column by column."""
     shares = np.clip(np.asarray(now["shares"], dtype=float) + offsets[:5] * (np.asarray(now["shares"]) > 0), 1e-9, 1)
     written = rng.multinomial(n, shares / shares.sum(), size=len(harder))
     chance = np.clip(np.asarray(now["accuracies"])[None] + harder[:, None] + offsets[5], 0, 1)
     right = rng.binomial(written, chance)
-    table = pd.DataFrame({"question_id": [f"q{i:04d}" for i in range(len(harder))], "samples": n})
-    table[list(WRITTEN)], table[list(RIGHT)] = written, right
-    for column in RULED:
-        table[column] = right.sum(1)
+    ruled = right.sum(1)
 
     def probability(name: str, offset: float) -> np.ndarray:
         return np.clip(now[name] + harder + offset, 0, 1)
 
     # pass@k follows from the right completions: those are put where the truth wants a question solved
     solved = rng.random(len(harder)) < probability("best", offsets[6])
-    table.loc[~solved, list(RIGHT)] = 0
-    empty = solved & (table[list(RIGHT)].sum(1) == 0).to_numpy()
-    fill = written[empty].argmax(1)
-    values = table[list(RIGHT)].to_numpy()
-    values[np.flatnonzero(empty), fill] = 1
-    table[list(RIGHT)] = values
-    table["majority"] = probability("majority", offsets[7])
-    table["greedy"] = (rng.random(len(harder)) < probability("greedy", offsets[8])).astype(float)
-    table["right_steps"] = rng.binomial(n, probability("right_steps", offsets[8])).astype(float)
-    return table
+    right[~solved] = 0
+    empty = np.flatnonzero(solved & (right.sum(1) == 0))
+    right[empty, written[empty].argmax(1)] = 1
+    return {
+        "samples": np.full(len(harder), n),
+        **dict(zip(WRITTEN, written.T, strict=True)),
+        **dict(zip(RIGHT, right.T, strict=True)),
+        **dict.fromkeys(RULED, ruled),
+        "majority": probability("majority", offsets[7]),
+        "greedy": (rng.random(len(harder)) < probability("greedy", offsets[8])).astype(float),
+        "right_steps": rng.binomial(n, probability("right_steps", offsets[8])).astype(float),
+    }
+
+
+def _per_question(of: list[dict], answers: list[dict]) -> pd.DataFrame:
+    """The table of `answers`, each of all questions. of: the other columns, of each."""
+    table = pd.DataFrame(of).loc[np.repeat(np.arange(len(of)), QUESTIONS)].reset_index(drop=True)
+    numbers = {name: np.concatenate([each[name] for each in answers]) for name in answers[0]}
+    numbers["question_id"] = np.tile([f"q{i:04d}" for i in range(QUESTIONS)], len(of))
+    return pd.concat([table, pd.DataFrame(numbers)], axis=1)[list(PER_QUESTION)]
