@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from echochamber.analysis.claims.claim import Where
-from echochamber.analysis.claims.duels import contests
+from echochamber.analysis.claims.duels import by_cell, contests
 from echochamber.analysis.forecasters import Foretold, leave_one_cell_out
 from echochamber.analysis.studies import StudyView
 from echochamber.figures import captions, style
 from echochamber.formats import FORMATS
-from echochamber.stats.intervals import clopper_pearson, t_interval
+from echochamber.stats.intervals import clopper_pearson, clustered_trials, t_interval
 
 SHOWN = "calibrated"
 """The forecaster whose probabilities are drawn model by model."""
@@ -44,8 +44,8 @@ def draw(view: StudyView) -> tuple[Figure, str, pd.DataFrame]:
     caption = (
         f"Left: the probability that {first} wins, not {second}, foretold for each base model by the calibrated "
         "forecast from the models of all other mixtures; the colour is that of the format that RL ended with. Middle: "
-        "how often each forecaster names the winner of a mixture that it has not seen, with the exact 95 % interval "
-        "over models. Right: its mean logarithmic loss (ln 2 is that of a coin), 95 % t-interval over models; what "
+        "how often each forecaster names the winner of a mixture that it has not seen, with the 95 % interval "
+        "over mixtures. Right: its mean logarithmic loss (ln 2 is that of a coin), 95 % interval over mixtures; what "
         "makes a probability of a forecaster is fitted to the other mixtures. "
         + captions.tail(view, [own for c in view.conditions if (own := view.own(c.prompts))])
     )
@@ -90,9 +90,10 @@ def _bars(hits: Axes, losses: Axes, foretold: Sequence[Foretold]) -> None:
     look = {"color": "#444444", "marker": "o", "markersize": 4}
     for y, name in enumerate(names):
         own = [f for f in foretold if f.forecaster == name]
-        hit = clopper_pearson(sum(f.hit for f in own), len(own))
+        duels = [f.duel for f in own]
+        hit = clopper_pearson(*clustered_trials(by_cell(duels, np.array([f.hit for f in own])), len(own)))
         style.whisker(hits, y, hit._asdict(), horizontal=True, **look)
-        loss = t_interval([f.loss for f in own])
+        loss = t_interval(by_cell(duels, np.array([f.loss for f in own])))
         style.whisker(losses, y, loss._asdict(), horizontal=True, **look)
     for ax, label in ((hits, "share of winners foretold"), (losses, "logarithmic loss (nats)")):
         ax.set_yticks(range(len(names)), names)

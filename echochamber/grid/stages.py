@@ -19,8 +19,8 @@ VERSIONS = {
     "tables": 5,  # echochamber/analysis/tables/join.py, echochamber/analysis/theory
     "judge": 3,  # echochamber/evaluation/judge.py, echochamber/analysis/tables/judged.py
     "forecast": 2,  # echochamber/analysis/tables/forecasts.py
-    "claims": 7,  # echochamber/analysis/claims/claims.py
-    "figure": 5,  # echochamber/figures
+    "claims": 8,  # echochamber/analysis/claims/claims.py
+    "figure": 6,  # echochamber/figures
     "report": 6,  # echochamber/report/page.py
     "download": 1,  # echochamber/data/download.py
     "mixtures": 1,  # echochamber/data/mixture.py

@@ -46,14 +46,46 @@ def wilson(successes: np.ndarray | float, n: np.ndarray | float, level: float = 
 
 
 @lru_cache(maxsize=4096)
-def clopper_pearson(successes: int, n: int, level: float = LEVEL) -> Interval:
+class Trials(NamedTuple):
+    """Independent trials and how many of them succeeded; neither need be a whole number."""
+
+    successes: float
+    n: float
+
+
+def clopper_pearson(successes: float, n: float, level: float = LEVEL) -> Interval:
     """The exact interval of a proportion over few replicates (Clopper and Pearson 1934): 3 of 3 gives .29 to 1."""
     if n == 0:
         return Interval(np.nan, np.nan, np.nan)
-    from scipy.stats import binomtest  # half a second, which each job that needs none would pay
+    tail = (1 - level) / 2
+    low = special.betaincinv(successes, n - successes + 1, tail) if successes > 0 else 0.0
+    high = special.betaincinv(successes + 1, n - successes, 1 - tail) if successes < n else 1.0
+    return Interval(successes / n, float(low), float(high))
 
-    exact = binomtest(successes, n).proportion_ci(level, method="exact")
-    return Interval(successes / n, float(exact.low), float(exact.high))
+
+def binomial_tails(successes: float, n: float, bound: float) -> tuple[float, float]:
+    """One-sided p-values that speak for a proportion above `bound` and below it: the tails of `clopper_pearson`."""
+    above = special.betainc(successes, n - successes + 1, bound) if successes > 0 else 1.0
+    below = special.betaincc(successes + 1, n - successes, bound) if successes < n else 1.0
+    return float(above), float(below)
+
+
+def clustered_trials(means: np.ndarray, n: int, level: float = LEVEL) -> Trials:
+    """The independent trials that say as much of a proportion as n in clusters of one size (Korn and Graubard 1998).
+
+    A t interval over the means of clusters is too short where the proportion is near 0 or 1. Clusters that are all
+    alike say nothing of how much their own trials depend on each other: one trial a cluster.
+
+    means: (clusters,), the share of successes in each.
+    """
+    clusters, p = len(means), float(means.mean())
+    variance = means.var(ddof=1) / clusters if clusters > 1 else 0.0
+    effective = float(clusters)
+    if variance > 1e-12:
+        quantile = 0.5 + level / 2
+        freedom = special.stdtrit(n - 1, quantile) / special.stdtrit(clusters - 1, quantile)
+        effective = min(float(n), p * (1 - p) / variance * freedom**2)
+    return Trials(p * effective, effective)
 
 
 @lru_cache(maxsize=8)

@@ -65,7 +65,7 @@ def grid_file(**studies: dict) -> dict:
             "4xtg": {"passes": {"tinygsm": 4}},
             "tg+omi1+omi2": {"passes": {"tinygsm": 1, "omi1": 1, "omi2": 1}},
             "tg+2xomi1": {"passes": {"tinygsm": 1, "omi1": 2}},
-            **{f"tg+{n}xomi1": {"passes": {"tinygsm": 1, "omi1": n}} for n in range(3, 10)},
+            **{f"tg+{n}xomi1": {"passes": {"tinygsm": 1, "omi1": n}} for n in range(3, 38)},
         },
         "scales": {
             "pico": {"width": 16, "layers": 2, "heads": 2, "intermediate": 64},

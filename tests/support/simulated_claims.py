@@ -34,6 +34,7 @@ def truth(run: Run, benchmark: str, t: float) -> dict:
     fast = min(1.0, 4 * t) if run.algorithm != "ei" else 0.2 * t
     shares = {"tg+2xomi1": (0.4, 0.45), "tg+4xomi1": (0.28, 0.66), "tg+8xomi1": (0.1, 0.85)}
     shares |= {f"tg+{n}xomi1": (0.46 - 0.04 * n, 0.47 + 0.04 * n) for n in (3, 5, 6, 7, 9)}
+    shares |= {f"tg+{n}xomi1": (0.1 + 0.01 * (n - 10), 0.83 - 0.01 * (n - 10)) for n in range(10, 38)}
     tinygsm, omi1 = shares.get(run.model.mixture, (0.5, 0.3))
     start = np.array((tinygsm, omi1, 0, 0.02, 0.01))
     start[2] = 1 - start.sum()

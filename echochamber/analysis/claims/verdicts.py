@@ -17,7 +17,16 @@ import numpy as np
 import scipy
 
 from echochamber.analysis.tables import power
-from echochamber.stats.intervals import Interval, Spread, clopper_pearson, crossed_spread, holm, spread, t_interval
+from echochamber.stats.intervals import (
+    Interval,
+    Spread,
+    binomial_tails,
+    clopper_pearson,
+    crossed_spread,
+    holm,
+    spread,
+    t_interval,
+)
 
 Verdict = Literal["holds", "fails", "inconclusive", "not in this grid", "exploratory"]
 NOT_HERE: Verdict = "not in this grid"
@@ -142,8 +151,7 @@ def _tails(values: np.ndarray, bound: float, winner: bool) -> tuple[float, float
     """p-values that speak for "above the bound" and for "below the bound"."""
     n = len(values)
     if winner:
-        k = round(float(values.sum()))
-        return float(scipy.stats.binom.sf(k - 1, n, bound)), float(scipy.stats.binom.cdf(k, n, bound))
+        return binomial_tails(round(float(values.sum())), n, bound)
     if n < 2:
         return 0.5, 0.5
     of = crossed_spread(values) if values.ndim == 2 else spread(values)

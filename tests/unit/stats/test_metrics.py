@@ -126,8 +126,34 @@ def test_wilson_and_clopper_pearson_against_scipy_and_the_known_three_of_three()
     for c, n in [(0, 10), (3, 10), (100, 100)]:
         reference = stats.binomtest(c, n).proportion_ci(0.95, method="wilson")
         assert intervals.wilson(c, n) == pytest.approx((reference.low, reference.high), abs=1e-12)
+        reference = stats.binomtest(c, n).proportion_ci(0.95, method="exact")
+        assert intervals.clopper_pearson(c, n)[1:] == pytest.approx((reference.low, reference.high), abs=1e-12)
+        tails = stats.binom.sf(c - 1, n, 0.4), stats.binom.cdf(c, n, 0.4)
+        assert intervals.binomial_tails(c, n, 0.4) == pytest.approx(tails, abs=1e-12)
     assert intervals.clopper_pearson(3, 3).low == pytest.approx(0.025 ** (1 / 3))  # .29
     assert intervals.clopper_pearson(6, 6).low > 0.5 > intervals.clopper_pearson(5, 5).low
+
+
+def test_trials_that_clusters_are_worth_by_hand():
+    means = np.array([0.5, 1.0, 1.0, 0.5])  # of two each: their spread is that of eight independent trials or less
+    variance = 0.25 / 3 / 4
+    n = 0.75 * 0.25 / variance * (stats.t.ppf(0.975, 7) / stats.t.ppf(0.975, 3)) ** 2
+    assert intervals.clustered_trials(means, 8) == pytest.approx((0.75 * n, n))
+    assert intervals.clustered_trials(np.array([0.7, 0.7, 0.8, 0.8]), 40).n == 40  # no more than there are
+    assert intervals.clustered_trials(np.ones(9), 54) == (9, 9)
+
+
+@pytest.mark.parametrize(("together", "most"), [(False, 0.04), (True, 0.0)])
+def test_nine_clusters_seldom_show_more_than_nine_in_ten_where_it_is_no_more(together, most):
+    """Six trials each, independent, or all alike; a t interval over clusters shows it in .09 and .39 of studies."""
+    rng = np.random.default_rng(0)
+    shown, by_t = [], []
+    for _ in range(2000):
+        means = (rng.random((9, 1 if together else 6)) < 0.9).mean(1)
+        shown.append(intervals.clopper_pearson(*intervals.clustered_trials(means, 54)).low > 0.9)
+        by_t.append(intervals.t_interval(means).low > 0.9)
+    print(f"{'together' if together else 'independent'}: shown {np.mean(shown):.3f}, by t {np.mean(by_t):.3f}")
+    assert np.mean(shown) <= most
 
 
 def test_bca_against_scipy():
