@@ -84,7 +84,7 @@ def clustered_trials(means: np.ndarray, n: int, level: float = LEVEL) -> Trials:
     if variance > 1e-12:
         quantile = 0.5 + level / 2
         freedom = special.stdtrit(n - 1, quantile) / special.stdtrit(clusters - 1, quantile)
-        effective = min(float(n), p * (1 - p) / variance * freedom**2)
+        effective = float(min(n, p * (1 - p) / variance * freedom**2))
     return Trials(p * effective, effective)
 
 
