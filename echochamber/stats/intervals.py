@@ -45,7 +45,6 @@ def wilson(successes: np.ndarray | float, n: np.ndarray | float, level: float = 
     )  # no rounding at the ends
 
 
-@lru_cache(maxsize=4096)
 class Trials(NamedTuple):
     """Independent trials and how many of them succeeded; neither need be a whole number."""
 
