@@ -21,7 +21,7 @@ VERSIONS = {
     "forecast": 2,  # echochamber/analysis/tables/forecasts.py
     "claims": 8,  # echochamber/analysis/claims/claims.py
     "figure": 6,  # echochamber/figures
-    "report": 6,  # echochamber/report/page.py
+    "report": 7,  # echochamber/report/page.py
     "download": 1,  # echochamber/data/download.py
     "mixtures": 1,  # echochamber/data/mixture.py
     "status": 1,  # echochamber/grid/status.py

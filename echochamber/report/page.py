@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from echochamber.analysis.claims.thresholds import thresholds, thresholds_sha256
+from echochamber.analysis.claims.verdicts import EXPLORATORY, NOT_HERE
 from echochamber.grid import registration
 from echochamber.grid.expansion import Grid, dump
 from echochamber.jobs import files
@@ -26,7 +27,7 @@ from echochamber.report.report_tables import settings
 from echochamber.rl.audit import LIMIT
 from echochamber.rl.mismatch import LIMITS
 
-VERDICTS = ("holds", "fails", "inconclusive", "not in this grid")
+VERDICTS = ("holds", "fails", "inconclusive", NOT_HERE, EXPLORATORY)
 
 
 @dataclass(frozen=True)
@@ -160,13 +161,26 @@ def _claims(grid: Grid, claims: pd.DataFrame) -> dict[str, Any]:
     named = claims[~claims["claim"].str.contains(".", regex=False)]
     return {
         "claims": study_sections.grouped(claims),
-        "counts": {verdict: int((named["verdict"] == verdict).sum()) for verdict in VERDICTS},
+        "counts": counts(named),
         "claims_in_all": named["claim"].nunique(),
         "rows_in_all": len(named),
         "rules": thresholds(),
         "thresholds_sha256": thresholds_sha256(grid.file),
         "registered": registration.in_words(grid.file, thresholds_sha256(grid.file)),
     }
+
+
+def counts(rows: pd.DataFrame) -> dict[str, int]:
+    """How many claims have which verdict, each counted once. rows: of whole claims, as in claims.csv.
+
+    A claim's verdict is its primary row's; without one it is exploratory, if any of its settings can be asked.
+    """
+    said = []
+    for _, own in rows.groupby("claim", sort=False):
+        primary = own.loc[own["primary"], "verdict"]
+        asked = (own["verdict"] == EXPLORATORY).any()
+        said.append(primary.iloc[0] if len(primary) else EXPLORATORY if asked else NOT_HERE)
+    return {verdict: said.count(verdict) for verdict in VERDICTS}
 
 
 def _seeds(grid: Grid) -> str:

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import fabricated
 import numpy as np
+import pandas as pd
 import pytest
 
 from echochamber import figures
@@ -21,7 +22,7 @@ from echochamber.report import report_tables, web
 from echochamber.report.answers import answer
 from echochamber.report.numbers import interval
 from echochamber.report.overview import outcome
-from echochamber.report.page import render
+from echochamber.report.page import counts, render
 from echochamber.rl.mismatch import LIMITS
 from echochamber.settings import CLAIMS
 from echochamber.settings.claims import PACKS
@@ -155,6 +156,14 @@ def test_it_says_what_was_asked_and_found(page, made, grid):
     assert interval(gain.estimate, gain.low, gain.high, signed=True) in text
     caption = (grid.paths.figures / "algorithms-formats.caption.txt").read_text().strip()
     assert caption in text
+
+
+def test_each_claim_is_counted_once():
+    rows = [("C1", "holds", True), ("C1", "exploratory", False), ("C2", "not in this grid", True)]
+    rows += [("C2", "exploratory", False), ("C3", "exploratory", False), ("C3", "not in this grid", False)]
+    rows += [("C4", "not in this grid", False), ("C4", "not in this grid", False)]
+    found = counts(pd.DataFrame(rows, columns=["claim", "verdict", "primary"]))
+    assert found == {"holds": 1, "fails": 0, "inconclusive": 0, "not in this grid": 2, "exploratory": 1}
 
 
 def test_wrong_completions_are_shown_as_text(html, page):
