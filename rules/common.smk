@@ -67,7 +67,7 @@ if HERE:
     if "gpu" in workflow.global_resources and "gpu_percent" not in workflow.global_resources:
         workflow.register_resource("gpu_percent", 100 * workflow.global_resources["gpu"].value)
 
-# A rule's command is `job SCRIPT --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
+# A rule's command is `job STAGE --spec ... --out ...`: exec makes the script a child of Snakemake itself, so that it
 # notices when Snakemake is gone, and saves and stops. Snakemake sets OMP_NUM_THREADS to the rule's threads. In a cluster's
 # job an interrupted script puts that job back into the queue, so that Snakemake counts no failure.
 IN_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
@@ -88,7 +88,7 @@ PREFIX = (  # {{ }}: it is formatted
     f"{TRACKERS}"
     f"export TORCHINDUCTOR_CACHE_DIR=${{{{TORCHINDUCTOR_CACHE_DIR:-{COMPILED}}}}}; "
     f'script() {{{{ script=$1; shift; {SCRIPT}/"$script".py "$@"; }}}}; '
-    f'job() {{{{ script=$1; shift; script "$script" --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '
+    f'job() {{{{ stage=$1; shift; script start "$stage" --parent {os.getpid()} {REQUEUE} "$@"; }}}}; '
 )
 shell.prefix(PREFIX)
 logger.addFilter(brief.Brief(PREFIX.format()))

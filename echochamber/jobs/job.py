@@ -29,7 +29,7 @@ import psutil
 
 from echochamber import __version__
 from echochamber.errors import Interrupted, UserError
-from echochamber.jobs import closure, files, gpus, inputs, slurm
+from echochamber.jobs import closure, files, gpus, inputs, slurm, start
 from echochamber.jobs.spec import S, parse
 from echochamber.printable import printable_lines
 
@@ -211,6 +211,7 @@ def main(stage: str, kind: type[S], body: Callable[[Job[S]], None]) -> NoReturn:
     Args:
         kind: the class of its spec.
     """
+    start.imported()
     parser = argparse.ArgumentParser(description=f"The {stage} job of the experiment grid.")
     parser.add_argument("--spec", required=True, help="what to do, as JSON, or @FILE that holds it")
     parser.add_argument("--out", required=True, type=Path, help="folder of the results")
@@ -227,7 +228,7 @@ def main(stage: str, kind: type[S], body: Callable[[Job[S]], None]) -> NoReturn:
             arguments.log = arguments.log.with_suffix(f".rank{RANK}.log")
         _redirect_output(arguments.log)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
-    for chatty in ("httpx", "httpx2", "fsspec", "filelock", "matplotlib"):
+    for chatty in ("httpx", "httpx2", "fsspec", "filelock", "fontTools", "matplotlib"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     log.info("%s on %s", stage, _process_info())
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from echochamber.errors import UserError
-from echochamber.jobs import gpus
+from echochamber.jobs import gpus, start
 from echochamber.jobs.job import EXIT_ERROR, EXIT_INTERRUPTED, Stop
 
 SECONDS_TO_SAVE = 600
@@ -34,7 +34,8 @@ SECONDS_TO_MEET = 600
 
 
 def main(scripts: Path) -> None:
-    """Run one of the stages in the folder `scripts`; does not return."""
+    """Run one of the stages in the folder `scripts`."""
+    start.imported()
     parser = argparse.ArgumentParser(description="A stage of the experiment grid in several processes.")
     parser.add_argument("--parent", type=int, help="save and stop when this process is gone")
     parser.add_argument(
@@ -51,10 +52,11 @@ def main(scripts: Path) -> None:
     if args.nodes > 1 and not args.rendezvous:
         sys.exit(on_nodes(args.nodes, Stop(args.parent)))
     frame = (["--parent", str(args.parent)] if args.parent else []) + ["--requeue"] * args.requeue
-    command = [str(scripts / f"{args.stage}.py"), *frame, *args.arguments]
+    script, arguments = scripts / f"{args.stage}.py", [*frame, *args.arguments]
     processes = args.gpus // args.nodes
     if args.gpus <= 1:
-        os.execv(sys.executable, [sys.executable, *command])
+        start.run(script, arguments)
+        return
     if not os.environ.get("ECHO_DEVICE"):
         try:
             leased = gpus.lease(processes, Stop(args.parent))  # for all processes; one alone leases its own
@@ -62,7 +64,7 @@ def main(scripts: Path) -> None:
             sys.exit(str(error))
         if leased is None:
             sys.exit(EXIT_INTERRUPTED)
-    sys.exit(torchrun(processes, command, args.nodes, args.rendezvous))
+    sys.exit(torchrun(processes, [str(script), *arguments], args.nodes, args.rendezvous))
 
 
 def on_nodes(nodes: int, stop: Callable[[], bool]) -> int | str:

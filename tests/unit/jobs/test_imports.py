@@ -49,6 +49,7 @@ MAY_NOT = {
     "show_mixtures": TEXT,
     "show_prompt": TEXT,
     "show_status": TABLES,
+    "start": TEXT,
     "tokenize_corpus": TEXT,
     "train_tokenizer": TEXT,
     "typeset_figure": TABLES,

@@ -14,6 +14,7 @@ import pytest
 from echochamber.jobs import job
 from echochamber.jobs.lock import sole_writer
 
+SCRIPTS = Path(__file__).resolve().parents[3] / "workflow_scripts"
 SPEC = '{"version": 1}'
 PREAMBLE = "from echochamber.jobs.job import *\nimport time, sys\nfrom pathlib import Path\n"
 PREAMBLE += "from echochamber.jobs.spec import Spec\n"
@@ -52,6 +53,19 @@ def test_done_is_0_and_writes_provenance(tmp_path):
     assert record["versions"]["torch"].startswith("2.")
     assert record["seconds"] >= 0
     assert {"code", "spec", "machine", "time", "git_commit"} <= record.keys()
+
+
+@pytest.mark.parametrize("starts", [["start"], ["start", "launch"], []])
+def test_however_it_is_started_garbage_is_collected_but_for_what_was_imported(tmp_path, starts):
+    """Off while a script started for a rule imports, and never off in its work."""
+    path = script(tmp_path, "print(gc.isenabled(), gc.get_freeze_count() > 10_000, sys.argv[0])")
+    path.write_text("import gc\nprint(gc.isenabled())\n" + path.read_text())
+    for name in starts:
+        (tmp_path / f"{name}.py").write_text((SCRIPTS / f"{name}.py").read_text())
+    names = [*starts[1:], "script"] if starts else []
+    command = [sys.executable, str(tmp_path / f"{[*starts, 'script'][0]}.py"), *names, "--spec", SPEC, "--out", "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.stdout.split(), done.returncode) == ([str(not starts), "True", "True", str(path)], 0), done.stderr
 
 
 def test_provenance_has_the_hashes_of_what_was_read_and_goes_where_it_is_told(tmp_path):
