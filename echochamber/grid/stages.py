@@ -16,12 +16,12 @@ VERSIONS = {
     "measure": 2,  # echochamber/analysis/tables/measure.py, echochamber/stats/metrics.py
     "label": 2,  # echochamber/behaviours, echochamber/analysis/behaviours/measure.py
     "behaviours": 2,  # echochamber/analysis/behaviours/join.py
-    "tables": 5,  # echochamber/analysis/tables/join.py, echochamber/analysis/theory
+    "tables": 6,  # echochamber/analysis/tables/join.py, echochamber/analysis/theory
     "judge": 3,  # echochamber/evaluation/judge.py, echochamber/analysis/tables/judged.py
     "forecast": 2,  # echochamber/analysis/tables/forecasts.py
-    "claims": 8,  # echochamber/analysis/claims/claims.py
-    "figure": 6,  # echochamber/figures
-    "report": 7,  # echochamber/report/page.py
+    "claims": 9,  # echochamber/analysis/claims/claims.py
+    "figure": 7,  # echochamber/figures
+    "report": 8,  # echochamber/report/page.py
     "download": 1,  # echochamber/data/download.py
     "mixtures": 1,  # echochamber/data/mixture.py
     "status": 1,  # echochamber/grid/status.py

@@ -25,6 +25,6 @@ TIMINGS = Table(
         Column("seconds_update", "number", "of the interval", "s"),
         Column("tokens_per_second", "number", "of all processes together", "tokens/s"),
         Column("mfu", "number", "model FLOPs utilisation; empty where the device's peak is unknown"),
-        Column("peak_bytes", "number", "of the GPU's memory; empty without one", "bytes"),
+        Column("peak_bytes", "number", "of the GPU's memory; without one, of the process's", "bytes"),
     ),
 )

@@ -53,7 +53,7 @@ TIMINGS = Table(
         Column("seconds_update", "number", "of everything else", "s"),
         Column("tokens_per_second", "number", "sampled, over the whole step", "tokens/s"),
         Column("mfu", "number", "empty: not measured in RL"),
-        Column("peak_bytes", "number", "of the GPU's memory; empty without one", "bytes"),
+        Column("peak_bytes", "number", "of the GPU's memory; without one, of the process's", "bytes"),
     ),
 )
 

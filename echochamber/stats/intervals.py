@@ -73,11 +73,14 @@ def clustered_trials(means: np.ndarray, n: int, level: float = LEVEL) -> Trials:
     """The independent trials that say as much of a proportion as n in clusters of one size (Korn and Graubard 1998).
 
     A t interval over the means of clusters is too short where the proportion is near 0 or 1. Clusters that are all
-    alike say nothing of how much their own trials depend on each other: one trial a cluster.
+    alike say nothing of how much their own trials depend on each other: one trial a cluster. Clusters of one trial each
+    are trials.
 
     means: (clusters,), the share of successes in each.
     """
-    clusters, p = len(means), float(means.mean())
+    clusters, p = len(means), float(means.mean()) if n else np.nan
+    if n == clusters:
+        return Trials(p * n if n else 0.0, n)
     variance = means.var(ddof=1) / clusters if clusters > 1 else 0.0
     effective = float(clusters)
     if variance > 1e-12:

@@ -7,7 +7,7 @@
 | outcomes | what a mean field, or the run itself, ends with: winner, error, steps to dominance |
 | drift | the change of a neutral twin's share, measured and predicted (`analysis.theory.neutral`) |
 | picks | the format that a rule expects to win a run, and the one that did (`analysis.theory.selection`) |
-| selection | how often a rule was right, by base model, against "the most frequent one" |
+| selection | how often a rule was right, by base model and mixture, against "the most frequent one" |
 """
 
 from __future__ import annotations
@@ -75,11 +75,12 @@ def build(grid: Grid, styles: pd.DataFrame, write: Callable[[str, pd.DataFrame],
     pooled = tables["outcomes"].query("measure == 'time_constant' and field == 'natural' and scope == 'pooled'")
     drift = neutral.drift(cases, dict(zip(pooled["id"], pooled["estimate"], strict=True)), styles)
     picked = _picks(runs, tables, set(trajectories.fitted_on(cases).values()))
-    models = [grid.probe(grid.runs[id]).base for id in picked["id"]]
+    models = {"base_model": [grid.probe(grid.runs[id]).base for id in picked["id"]]}
+    summary = selection.summary(picked.assign(mixture=[axes[id]["mixture"] for id in picked["id"]], **models))
     return tables | {
         "drift": pd.DataFrame([axes.get(row["id"], {}) | row for row in drift], columns=list(DRIFT)),
         "picks": pd.DataFrame([axes[row["id"]] | row for row in picked.to_dict("records")], columns=list(PICKS)),
-        "selection": pd.DataFrame(selection.summary(picked.assign(base_model=models)), columns=list(selection.SUMMARY)),
+        "selection": pd.DataFrame(summary, columns=list(selection.SUMMARY)),
     }
 
 

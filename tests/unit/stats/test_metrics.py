@@ -141,6 +141,8 @@ def test_trials_that_clusters_are_worth_by_hand():
     assert intervals.clustered_trials(means, 8) == pytest.approx((0.75 * n, n))
     assert intervals.clustered_trials(np.array([0.7, 0.7, 0.8, 0.8]), 40).n == 40  # no more than there are
     assert intervals.clustered_trials(np.ones(9), 54) == (9, 9)
+    assert intervals.clustered_trials(np.array([1.0, 0.0, 1.0, 1.0]), 4) == (3, 4)  # one trial each
+    assert intervals.clustered_trials(np.array([]), 0) == (0, 0)
 
 
 @pytest.mark.parametrize(("together", "most"), [(False, 0.04), (True, 0.0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, t
 from simulated_runs import CONSTANT, ONE, SETTINGS, followed
 
 from echochamber.analysis.rl_prompts import SHARES, Rollouts, Start
@@ -51,8 +51,10 @@ def test_the_picks_of_each_rule_by_hand():
 
 
 def table(hits: dict[str, dict[str, list[bool | None]]], counted: bool = True) -> pd.DataFrame:
+    """Models are named `mixture` or `mixture/model`."""
     rows = [
-        {"predictor": name, "base_model": model, "hit": hit, "pick": None if hit is None else "x", "counted": counted}
+        {"predictor": name, "base_model": model, "mixture": model.split("/")[0], "hit": hit}
+        | {"pick": None if hit is None else "x", "counted": counted}
         for name, models in hits.items()
         for model, several in models.items()
         for hit in several
@@ -79,6 +81,22 @@ def test_hits_are_counted_by_base_model():
     assert (natural["n_runs"], natural["n_models"], natural["better"], natural["worse"]) == (4, 3, 2, 0)
     assert rows["T1"]["n_models"] == 0
     assert np.isnan(rows["T1"]["estimate"])
+
+
+def test_models_of_one_mixture_are_no_trials_of_their_own():
+    """Three mixtures of four models that are always alike: interval and test know of three mixtures alone."""
+    right = {"a": True, "b": True, "c": False}
+    hits = {
+        "most frequent": {f"{mixture}/{k}": [not hit] for mixture, hit in right.items() for k in range(4)},
+        "most accurate": {f"{mixture}/{k}": [hit] for mixture, hit in right.items() for k in range(4)},
+    }
+    row = {row["predictor"]: row for row in selection.summary(table(hits))}["most accurate"]
+    assert (row["hits"], row["n_runs"], row["n_models"], row["n_mixtures"]) == (8, 12, 12, 3)
+    assert row["estimate"] == pytest.approx(2 / 3)
+    # variance of the mean of (1, 1, 0) is 1/9; by hand 2/9 / (1/9) = 2 trials, times the squared ratio of t's
+    worth = 2 * (t.ppf(0.975, 11) / t.ppf(0.975, 2)) ** 2
+    assert row["low"] == pytest.approx(beta.ppf(0.025, 2 / 3 * worth, worth / 3 + 1))
+    assert (row["better"], row["worse"], row["p_value"]) == (2, 1, 1.0)
 
 
 def test_a_run_that_was_fitted_on_is_not_counted():
