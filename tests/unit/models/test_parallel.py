@@ -131,11 +131,10 @@ def test_nodes_are_refused_outside_slurm_and_where_gpus_are_uneven(gpus, line):
     assert (done.returncode, done.stderr) == (1, line)
 
 
-def test_sigterm_to_one_process_of_torchrun_saves_and_exits_with_75_everywhere(folder, tmp_path):
+def test_sigterm_to_one_process_of_torchrun_saves_and_exits_with_75_everywhere(tmp_path):
     settings, scale = settings_of({"settings": {"log_every": 1}})
-    world = {
-        name: str(folder / "world" / file) for name, file in (("mixture", "mixture.json"), ("tokenizer", "tokenizer"))
-    }
+    make_world(tmp_path / "world", passes=10)  # 288 steps, so that the signal comes before the end
+    world = {"mixture": str(tmp_path / "world/mixture.json"), "tokenizer": str(tmp_path / "world/tokenizer")}
     spec = PretrainSpec(scale=scale, settings=settings, seed=0, stream="x", version=1, **world)
     rest = ["--spec", spec.text(), "--out", str(tmp_path / "out"), "--log", str(tmp_path / "log")]
     launch = [
@@ -159,11 +158,11 @@ def test_sigterm_to_one_process_of_torchrun_saves_and_exits_with_75_everywhere(f
     assert job.returncode == 75, errors
     assert "interrupted (step" in errors
     saved = TrainingState(tmp_path / "out.state", spec.canonical()).load()
-    assert 0 < saved["step"] < 29
+    assert 0 < saved["step"] < 288
     done = subprocess.run(
         [*launch[:2], "pretrain", *rest], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "out/metrics.csv")
-    assert rows["step"].tolist() == list(range(1, 30))
+    assert rows["step"].tolist() == list(range(1, 289))
     assert rows["loss"].tolist()[: saved["step"]] == [row["loss"] for row in saved["log"]["metrics"]]
