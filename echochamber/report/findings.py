@@ -91,16 +91,9 @@ def read(grid: Grid, folder: Path, seeds: Mapping[str, tuple[int, ...]]) -> dict
     if not parts:
         raise FileNotFoundError(f"{folder}: found no kept study, allowed: those that `make keep` has written")
     together = {
-        name: pd.concat([pd.read_parquet(path / f"{name}.parquet") for path in parts], ignore_index=True)
+        name: pd.concat([_renamed(pd.read_parquet(path / f"{name}.parquet")) for path in parts], ignore_index=True)
         for name in KEPT
     }
-    for name, rows in together.items():
-        if "base_step" in rows:  # of earlier versions, with the number of a last step, which seeds differ in
-            starts = [
-                start_of(id) or None if of_run else None
-                for id, of_run in zip(rows["id"], rows["algorithm"].notna(), strict=True)
-            ]
-            together[name] = rows.rename(columns={"base_step": "start"}).assign(start=starts)
     once = {name: rows[~rows.round(DIGITS).duplicated()].reset_index(drop=True) for name, rows in together.items()}
     answers = once["per_question"]
     twice = answers[answers.duplicated(["id", "question_set", "step", "question_id"])]
@@ -110,6 +103,15 @@ def read(grid: Grid, folder: Path, seeds: Mapping[str, tuple[int, ...]]) -> dict
             "(were they made on different machines, or by different code?)"
         )
     return once
+
+
+def _renamed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns of today: earlier versions had `base_step`, with the number of a last step, which seeds differ in."""
+    if "base_step" not in rows:
+        return rows
+    of_run = rows["algorithm"].notna()
+    starts = [start_of(id) or None if run else None for id, run in zip(rows["id"], of_run, strict=True)]
+    return rows.rename(columns={"base_step": "start"}).assign(start=starts)
 
 
 def _missing(grid: Grid, there: Mapping[str, tuple[int, ...]], claim: str) -> str:

@@ -112,6 +112,21 @@ def test_two_parts_with_other_answers_of_one_run_are_refused(grid, tmp_path):
         findings.read(grid, tmp_path, {"one": (0,), "two": (0,)})
 
 
+def test_parts_of_an_earlier_version_are_read_beside_those_of_today(grid, tmp_path):
+    """They named the step that RL started from by its number, in `base_step`."""
+    keep(grid, tmp_path, "one", (0, 1))
+    expected = findings.read(grid, tmp_path, {"one": (0, 1)})
+    renamed = []
+    for path in (tmp_path / "one/seed0").glob("*.parquet"):
+        rows = pd.read_parquet(path)
+        if "start" in rows:
+            renamed.append(path.stem)
+            rows.rename(columns={"start": "base_step"}).assign(base_step=128).to_parquet(path)
+    assert renamed
+    for name, rows in findings.read(grid, tmp_path, {"one": (0, 1)}).items():
+        pd.testing.assert_frame_equal(rows, expected[name])
+
+
 def test_what_is_not_finished_or_not_there_is_said(grid, tmp_path):
     with pytest.raises(FileNotFoundError, match="found no kept study"):
         findings.judge(grid, tmp_path, tmp_path / "out")
