@@ -78,9 +78,10 @@ def clustered_trials(means: np.ndarray, n: int, level: float = LEVEL) -> Trials:
 
     means: (clusters,), the share of successes in each.
     """
-    clusters, p = len(means), float(means.mean()) if n else np.nan
+    clusters = len(means)
     if n == clusters:
-        return Trials(p * n if n else 0.0, n)
+        return Trials(float(means.sum()), n)
+    p = float(means.mean())
     variance = means.var(ddof=1) / clusters if clusters > 1 else 0.0
     effective = float(clusters)
     if variance > 1e-12:
